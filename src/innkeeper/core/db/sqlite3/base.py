@@ -1,0 +1,142 @@
+"""Django's SQLite backend with one writer at a time.
+
+SQLite has a single writer anyway; waiting for it in its busy handler is unfair and ends in "database is locked". Here
+every transaction and every autocommit write takes a thread lock and then an `flock` on a file beside the database,
+whoever starts it, and gives both back at its end. Reads take neither: in WAL mode they never wait.
+
+Transactions are IMMEDIATE and durable (`synchronous=FULL`): an answer of ok means on disk.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+READS = ("SELECT", "EXPLAIN", "PRAGMA", "VALUES")
+
+_thread_locks: dict[str, threading.Lock] = {}
+_registry = threading.Lock()
+
+
+class WriterLock:
+    """The right to write to one database file, across threads and processes."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with _registry:
+            self._thread_lock = _thread_locks.setdefault(path, threading.Lock())
+        self._fd: int | None = None
+        self.held = False
+
+    def acquire(self) -> None:
+        if self.held:
+            return
+        self._thread_lock.acquire()
+        try:
+            if self._fd is None and self._path:
+                self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if self._fd is not None:
+                fcntl.flock(self._fd, fcntl.LOCK_EX)
+        except BaseException:
+            self._thread_lock.release()
+            raise
+        self.held = True
+
+    def release(self) -> None:
+        if not self.held:
+            return
+        self.held = False
+        if self._fd is not None:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        self._thread_lock.release()
+
+    def close(self) -> None:
+        self.release()
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+class CursorWrapper(base.SQLiteCursorWrapper):
+    """Takes the writer lock around a write outside a transaction."""
+
+    writer: WriterLock
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        if self.connection.in_transaction or query.lstrip()[:7].upper().startswith(READS):
+            return super().execute(query, params)
+        if self.writer.held:
+            return super().execute(query, params)
+        self.writer.acquire()
+        try:
+            return super().execute(query, params)
+        finally:
+            self.writer.release()
+
+    def executemany(self, query: str, param_list: Sequence[Any]) -> Any:  # type: ignore[override]
+        if self.connection.in_transaction or self.writer.held:
+            return super().executemany(query, param_list)
+        self.writer.acquire()
+        try:
+            return super().executemany(query, param_list)
+        finally:
+            self.writer.release()
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """SQLite with the writer lock."""
+
+    _writer: WriterLock | None = None
+
+    @property
+    def writer(self) -> WriterLock:
+        if self._writer is None:
+            name = str(self.settings_dict["NAME"])
+            in_memory = self.is_in_memory_db()
+            self._writer = WriterLock("" if in_memory else f"{name}.writer")
+        return self._writer
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        params.setdefault("cached_statements", 256)
+        return params
+
+    def create_cursor(self, name: str | None = None) -> CursorWrapper:
+        cursor: CursorWrapper = self.connection.cursor(factory=CursorWrapper)
+        cursor.writer = self.writer
+        return cursor
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self.writer.acquire()
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+        except BaseException:
+            self.writer.release()
+            raise
+
+    def _commit(self) -> None:
+        try:
+            super()._commit()  # type: ignore[misc]
+        finally:
+            if self.connection is None or not self.connection.in_transaction:
+                self.writer.release()
+
+    def _rollback(self) -> None:
+        try:
+            super()._rollback()  # type: ignore[misc]
+        finally:
+            if self.connection is None or not self.connection.in_transaction:
+                self.writer.release()
+
+    def _close(self) -> None:
+        try:
+            super()._close()  # type: ignore[misc]
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None

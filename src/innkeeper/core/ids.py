@@ -1,0 +1,23 @@
+"""Row ids taken ahead, for set statements that must know what they insert."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+
+def allocate(table: str, count: int) -> list[int]:
+    """So many new ids of a table, ascending, never used before. Call inside a transaction.
+
+    On SQLite the transaction holds the writer's lock, so counting on from the stored sequence is safe; the explicit
+    inserts raise that sequence themselves.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
+            )
+            return [row[0] for row in cursor.fetchall()]
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        row = cursor.fetchone()
+        first = (row[0] if row else 0) + 1
+        return list(range(first, first + count))

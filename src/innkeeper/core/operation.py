@@ -1,0 +1,188 @@
+"""One change that a user can ask for: one transaction of rows, audit and events, or a plan of it.
+
+    with Operation(actor, "mail.create") as operation:
+        ... rows ...
+        operation.audit("mailname", account_id, address)
+        operation.event(MAILNAME_CREATE, account_id, new={"mailname": address})
+
+Nothing external happens inside: effects outside follow from the committed rows. Passwords are hashed before it opens,
+because on SQLite it holds the one writer's lock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from innkeeper.core.actor import Actor
+from innkeeper.core.errors import Failed, InnkeeperError, Refused
+from innkeeper.core.events import EventType
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What became of one object of an operation on several: a value, or the refusal."""
+
+    value: T
+    error: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object that a plan would change."""
+
+    operation: str
+    object_type: str
+    object_id: int
+    object_name: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the operations run under `planning()` would have done."""
+
+    changes: list[Change] = field(default_factory=list)
+
+
+_plan: ContextVar[Plan | None] = ContextVar("innkeeper_plan", default=None)
+
+AUDIT_SQL = (
+    "INSERT INTO core_auditentry (at, actor_kind, actor_id, login, address, door, operation, object_type,"
+    " object_id, object_name, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+OUTBOX_SQL = (
+    "INSERT INTO core_outboxevent (at, event, object_type, object_id, login, address, parameters, state)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, 'pending')"
+)
+
+
+class PlanRolledBack(InnkeeperError):
+    """Ends the transaction of a planned operation. Never leaves this module."""
+
+
+@contextmanager
+def planning() -> Iterator[Plan]:
+    """Run the operations inside as a plan: each is rolled back after its constraints were checked."""
+    plan = Plan()
+    token = _plan.set(plan)
+    try:
+        yield plan
+    finally:
+        _plan.reset(token)
+
+
+def is_planning() -> bool:
+    """True inside `planning()`: nothing may be hashed or written outside the database."""
+    return _plan.get() is not None
+
+
+class Operation:
+    """The transaction of one operation, with its audit entries and events.
+
+    Leaving it commits everything at once; an exception rolls everything back. A failure of the database becomes
+    `Failed`, so that every door answers it alike.
+    """
+
+    def __init__(self, actor: Actor, name: str) -> None:
+        self.actor = actor
+        self.name = name
+        self.plan = _plan.get()
+        self._atomic = transaction.atomic()
+        self._audit: list[tuple[str, int, str, str]] = []
+        self._events: list[tuple[EventType, int, str]] = []
+        self._on_commit: list[Callable[[], None]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._atomic.__enter__()
+        except DatabaseError as error:
+            raise Failed("The database cannot be written now. Nothing was changed; try again.") from error
+        return self
+
+    def audit(self, object_type: str, object_id: int, object_name: str, detail: str = "") -> None:
+        """Record the change of one object. `detail` must not hold a secret."""
+        self._audit.append((object_type, object_id, object_name, detail))
+
+    def event(
+        self,
+        event: EventType,
+        object_id: int,
+        *,
+        old: Mapping[str, object] | None = None,
+        new: Mapping[str, object] | None = None,
+    ) -> None:
+        """Record a control-panel event. Values are keyed without `old_`/`new_`; the event's declaration checks them."""
+        self._events.append((event, object_id, event.parameters(old or {}, new or {})))
+
+    def on_commit(self, effect: Callable[[], None]) -> None:
+        """Call `effect` after the commit; a plan never does."""
+        self._on_commit.append(effect)
+
+    def _write_records(self) -> None:
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        actor = self.actor
+        with connection.cursor() as cursor:
+            audit = [
+                (
+                    now, actor.kind.value, actor.account_id, actor.login, actor.address, actor.door.value,
+                    self.name, object_type, object_id, object_name, detail,
+                )
+                for object_type, object_id, object_name, detail in self._audit
+            ]  # fmt: skip
+            if audit:
+                cursor.executemany(AUDIT_SQL, audit)
+            events = [
+                (now, event.name, event.object_type, object_id, actor.login, actor.address, parameters)
+                for event, object_id, parameters in self._events
+            ]
+            if events:
+                cursor.executemany(OUTBOX_SQL, events)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._atomic.__exit__(kind, error, trace)
+            if isinstance(error, DatabaseError):
+                raise Failed("The database refused the change. Nothing was changed.") from error
+            return
+        if self.plan is not None:
+            self._roll_back(self.plan)
+            return
+        try:
+            try:
+                self._write_records()
+            except BaseException as failure:
+                self._atomic.__exit__(type(failure), failure, failure.__traceback__)
+                raise
+            for effect in self._on_commit:
+                transaction.on_commit(effect, robust=True)
+            self._atomic.__exit__(None, None, None)
+        except DatabaseError as failure:
+            raise Failed("The database refused the change. Nothing was changed.") from failure
+
+    def _roll_back(self, plan: Plan) -> None:
+        stop = PlanRolledBack()
+        try:
+            connection.check_constraints()
+        except DatabaseError as failure:
+            self._atomic.__exit__(type(failure), failure, failure.__traceback__)
+            raise Failed("The database would refuse the change.") from failure
+        self._atomic.__exit__(PlanRolledBack, stop, None)
+        plan.changes += [Change(self.name, *entry) for entry in self._audit]
+
+
+def json_text(value: Any) -> str:
+    """Compact JSON with stable keys, as the records store it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

@@ -1,0 +1,1 @@
+"""Doors: they authenticate, parse and translate. No rules here."""

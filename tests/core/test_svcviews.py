@@ -1,0 +1,43 @@
+"""Every migration keeps the views that the daemons read whole."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations import RunPython, RunSQL
+from django.db.migrations.operations.base import Operation
+
+from innkeeper.core.svcviews import PREFIX, CreateServiceViews, DropServiceViews
+
+# What the views read. Migrations before the first views are free.
+VIEWED_APPS = {"core", "hosting", "mail"}
+FIRST = ("mail", "0002_service_views")
+
+
+def touches_a_table(operation: Operation) -> bool:
+    return not isinstance(operation, DropServiceViews | CreateServiceViews | RunPython | RunSQL)
+
+
+def test_migrations_after_the_first_views_drop_them_first_and_create_them_last() -> None:
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    before = set(loader.graph.forwards_plan(FIRST))
+    for key, migration in loader.disk_migrations.items():
+        app, name = key
+        if app not in VIEWED_APPS or (key in before and key != FIRST):
+            continue
+        operations = migration.operations
+        if not any(touches_a_table(o) for o in operations) and key != FIRST:
+            continue
+        if all(o.__class__.__name__ == "CreateModel" for o in operations):
+            continue  # a new table is under no view yet
+        assert isinstance(operations[0], DropServiceViews), f"{app}.{name}"
+        assert isinstance(operations[-1], CreateServiceViews), f"{app}.{name}"
+        assert migration.atomic, f"{app}.{name}"
+
+
+@pytest.mark.django_db
+def test_the_views_exist() -> None:
+    with connection.cursor() as cursor:
+        tables = connection.introspection.get_table_list(cursor)
+    assert len([t for t in tables if t.type == "v" and t.name.startswith(PREFIX)]) == 12
