@@ -1,0 +1,1 @@
+"""Exchangeable components and the drivers that speak to them."""

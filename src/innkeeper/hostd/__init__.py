@@ -1,0 +1,1 @@
+"""The privileged helper: the only program of Innkeeper's own that stays root."""
