@@ -44,16 +44,13 @@ def authenticate_password(login: str, password: str, address: str, door: Door) -
     Raises LoginLocked, AuthenticationFailed, AccountDisabled; at the XML door NotAllowed without API access.
     """
     folded = login.lower()
-    now = timezone.now()
-    locked = LoginFailure.objects.filter(login=folded[:320], address=address, locked_until__gt=now).exists()
-    if locked:
-        raise LoginLocked("Too many failed log-ins from this address. Wait a few minutes and try again.")
+    refuse_locked(folded, address)
     account = _account_by_login(folded)
     if account is None:
         with _verifications:
             verify_login(password, _decoy())
     if account is None or not _password_matches(account, password):
-        _count_failure(folded[:320], address)
+        count_failure(folded, address)
         raise AuthenticationFailed("Wrong user name or password.")
     return _actor(account, address, door)
 
@@ -97,8 +94,17 @@ def _password_matches(account: Account, password: str) -> bool:
     return matches
 
 
-def _count_failure(login: str, address: str) -> None:
+def refuse_locked(login: str, address: str) -> None:
+    """Refuse a log-in from an address that failed too often with this login. Raises LoginLocked."""
     now = timezone.now()
+    if LoginFailure.objects.filter(login=login[:320], address=address, locked_until__gt=now).exists():
+        raise LoginLocked("Too many failed log-ins from this address. Wait a few minutes and try again.")
+
+
+def count_failure(login: str, address: str) -> None:
+    """Remember a failed log-in of one login from one address; after several the pair is locked for a while."""
+    now = timezone.now()
+    login = login[:320]
     LoginFailure.objects.filter(last_at__lt=now - FAILURE_MEMORY).delete()
     row, created = LoginFailure.objects.get_or_create(
         login=login, address=address, defaults={"failures": 1, "last_at": now}
