@@ -1,0 +1,1 @@
+"""The packet protocol: XML over HTTPS, compatible with Plesk's XML API."""

@@ -1,0 +1,92 @@
+"""Runs the operations of a packet in order and writes one answer element for each."""
+
+from __future__ import annotations
+
+import logging
+from typing import IO, NamedTuple
+
+from lxml import etree
+
+from innkeeper.core.actor import Actor
+from innkeeper.core.errors import Failed, NotSupported, Refused, VersionNotSupported
+from innkeeper.doors.xmlapi import schema, scope
+from innkeeper.doors.xmlapi.call import Call
+from innkeeper.doors.xmlapi.operators import handlers
+from innkeeper.doors.xmlapi.parser import parse
+from innkeeper.doors.xmlapi.results import write_error
+from innkeeper.doors.xmlapi.versions import NEWEST, Version, resolve
+from innkeeper.doors.xmlapi.writer import Writer, escape
+
+log = logging.getLogger(__name__)
+
+# Operations whose results stand one level deeper, in an element named as the request's.
+NESTED = {("mail", "update"), ("webspace", "db-servers")}
+UNEXPECTED = "The operation failed for an internal reason. Nothing of it was changed; the server's log has the details."
+
+
+class Answer(NamedTuple):
+    """A finished answer: a file at its beginning, and its length. The caller closes the file."""
+
+    content: IO[bytes]
+    length: int
+
+
+def answer(actor: Actor, body: bytes, *, pretty: bool = False) -> Answer:
+    """Run a packet for an authenticated caller. Everything that goes wrong stands in the answer."""
+    version_text = str(NEWEST)
+    try:
+        packet = parse(body)
+        version_text = (packet.get("version") or "").strip()[:32] or version_text
+        version = resolve(packet.get("version"))
+        version_text = str(version)
+        if version.is_mail_only and any(operator.tag != "mail" for operator in packet):
+            raise VersionNotSupported(f"Protocol version {version} is only supported for the operator mail.")
+        schema.validate(packet, version)
+    except Refused as error:
+        return refusal(error, version=version_text, pretty=pretty)
+    writer = Writer(pretty=pretty)
+    with writer.element("packet", f' version="{version}"'):
+        for operator in packet:
+            if operator.tag == "request-settings":
+                continue
+            with writer.element(operator.tag):
+                for operation in operator:
+                    _run(actor, version, operator.tag, operation, writer)
+    return Answer(*writer.finish())
+
+
+def refusal(error: Refused, *, version: str = str(NEWEST), pretty: bool = False) -> Answer:
+    """The answer to a packet of which nothing runs: the `system` form."""
+    writer = Writer(pretty=pretty)
+    attribute = escape(version).replace('"', "&quot;")
+    with writer.element("packet", f' version="{attribute}"'), writer.element("system"):
+        write_error(writer, error)
+    return Answer(*writer.finish())
+
+
+def _run(actor: Actor, version: Version, operator: str, operation: etree._Element, writer: Writer) -> None:
+    """One operation, whose failure is its own."""
+    name = str(operation.tag)
+    mark = writer.mark()
+    try:
+        scope.require(actor, operator, name)
+        handler = handlers().get((version.dialect, operator), {}).get(name)
+        if handler is None:
+            raise NotSupported(f"{operator}/{name} is part of the protocol and not served by this server.")
+        schema.fill_defaults(operation, version.dialect, operator)
+        with writer.element(name):
+            handler(Call(actor, version, operation, writer))
+        return
+    except Refused as refused:
+        error = refused
+    except Exception:
+        log.exception("%s/%s failed", operator, name)
+        error = Failed(UNEXPECTED)
+    writer.rewind(mark)
+    with writer.element(name):
+        if (operator, name) in NESTED and len(operation):
+            with writer.element(str(operation[0].tag)), writer.element("result"):
+                write_error(writer, error)
+        else:
+            with writer.element("result"):
+                write_error(writer, error)

@@ -1,0 +1,137 @@
+"""The packet protocol's address on the panel's server, as a WSGI application.
+
+Whatever reaches the protocol answers 200; what went wrong stands in the answer. Only a request that is no request of
+the protocol (method, size) gets an HTTP error.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.util import FileWrapper
+
+from django.db import DatabaseError, close_old_connections
+
+from innkeeper.accounts.operations import authenticate_key, authenticate_password
+from innkeeper.core.actor import Actor, Door
+from innkeeper.core.errors import AuthenticationFailed, Failed, Malformed, Refused
+from innkeeper.doors.xmlapi.dispatch import Answer, answer, refusal
+
+log = logging.getLogger(__name__)
+
+PATH = "/enterprise/control/agent.php"
+BODY_LIMIT = 4 * 1024 * 1024
+ADMINISTRATOR_BODY_LIMIT = 20 * 1024 * 1024
+IN_MEMORY = 1024 * 1024
+
+# Set by a server that sees more of a request than WSGI shows: variables whose header came twice, with two values.
+DOUBLED = "innkeeper.doubled_headers"
+
+LOGIN, PASSWORD, KEY, PRETTY = "HTTP_HTTP_AUTH_LOGIN", "HTTP_HTTP_AUTH_PASSWD", "HTTP_KEY", "HTTP_HTTP_PRETTY_PRINT"
+
+
+def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Authenticate, run the packet, answer."""
+    if environ["REQUEST_METHOD"] != "POST":
+        return _http_error(start_response, "405 Method Not Allowed", "Send a packet by POST.", ("Allow", "POST"))
+    close_old_connections()
+    try:
+        pretty = _header(environ, PRETTY).strip().upper() == "TRUE"
+        try:
+            actor = authenticate(environ)
+            body = _body(environ, limit_of(actor))
+            if body is None:
+                return too_large(start_response)
+            result = answer(actor, body, pretty=pretty)
+        except Refused as error:
+            result = refusal(error, pretty=pretty)
+        return _respond(environ, start_response, result)
+    finally:
+        close_old_connections()
+
+
+def authenticate(environ: WSGIEnvironment) -> Actor:
+    """The caller that the headers name; a secret key wins over a login. Raises Refused."""
+    doubled = environ.get(DOUBLED, ())
+    if any(name in doubled for name in (LOGIN, PASSWORD, KEY)):
+        raise AuthenticationFailed("A log-in header occurs twice with different values.")
+    address = environ.get("REMOTE_ADDR", "")
+    try:
+        if key := _header(environ, KEY):
+            return authenticate_key(key, address)
+        login, password = _header(environ, LOGIN), _header(environ, PASSWORD)
+        if not login or not password:
+            raise AuthenticationFailed(
+                "No log-in. Send the headers HTTP_AUTH_LOGIN and HTTP_AUTH_PASSWD, or the header KEY."
+            )
+        return authenticate_password(login, password, address, Door.XML)
+    except DatabaseError as error:
+        log.exception("authentication failed")
+        raise Failed("The panel's database cannot be reached now. Try again later.") from error
+
+
+def limit_of(actor: Actor) -> int:
+    """How many bytes a packet of this caller may have."""
+    return ADMINISTRATOR_BODY_LIMIT if actor.is_administrator else BODY_LIMIT
+
+
+def body_limit(environ: WSGIEnvironment) -> int:
+    """How many bytes the server may read for this request, for servers that ask before they read a large body."""
+    close_old_connections()
+    try:
+        return limit_of(authenticate(environ))
+    except Refused:
+        return BODY_LIMIT
+    finally:
+        close_old_connections()
+
+
+def too_large(start_response: StartResponse) -> Iterable[bytes]:
+    """The answer to a body over the limit."""
+    text = f"A packet may have {BODY_LIMIT} bytes, of the administrator {ADMINISTRATOR_BODY_LIMIT}. Split it."
+    return _http_error(start_response, "413 Content Too Large", text)
+
+
+def _header(environ: WSGIEnvironment, name: str) -> str:
+    """A header's bytes as UTF-8, as Latin-1 where they are none."""
+    value: str = environ.get(name, "")
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def _body(environ: WSGIEnvironment, limit: int) -> bytes | None:
+    """The whole body, None if it is over the limit. Raises Malformed for a compressed one."""
+    coding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise Malformed(f"The content encoding {coding[:32]!r} is not accepted. Send the packet as it is.")
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if declared.isdigit():
+        if int(declared) > limit:
+            return None
+        body = environ["wsgi.input"].read(int(declared))
+    else:
+        body = environ["wsgi.input"].read(limit + 1)
+    return None if len(body) > limit else body
+
+
+def _respond(environ: WSGIEnvironment, start_response: StartResponse, result: Answer) -> Iterable[bytes]:
+    headers = [("Content-Type", "text/xml; charset=UTF-8"), ("Content-Length", str(result.length))]
+    start_response("200 OK", headers)
+    if result.length <= IN_MEMORY:
+        with result.content as content:
+            return [content.read()]
+    wrapper = environ.get("wsgi.file_wrapper", FileWrapper)
+    wrapped: Iterable[bytes] = wrapper(result.content, 64 * 1024)
+    return wrapped
+
+
+def _http_error(start_response: StartResponse, status: str, text: str, *headers: tuple[str, str]) -> Iterable[bytes]:
+    body = f"{text}\n".encode()
+    start_response(
+        status,
+        [("Content-Type", "text/plain; charset=UTF-8"), ("Content-Length", str(len(body))), *headers],
+    )
+    return [body]
