@@ -83,7 +83,10 @@ INSTALLED_APPS = [
     "innkeeper.network",
     "innkeeper.hosting",
     "innkeeper.mail",
+    "innkeeper.jobs",
 ]
+
+TASKS = {"default": {"BACKEND": "innkeeper.jobs.backend.JobBackend", "QUEUES": ["prompt", "upkeep"]}}
 
 SILENCED_SYSTEM_CHECKS = ["auth.E003", "auth.W004"]  # the login is unique without case, by a constraint
 AUTH_USER_MODEL = "accounts.Account"

@@ -1,0 +1,38 @@
+"""What operations ask to be done outside the database, as rows that commit with the operation.
+
+Call these INSIDE the operation's transaction: the request is one INSERT there, so a crash after the commit cannot
+lose it, and a roll-back or a plan takes it back. Called after a commit they work too, but a crash between the two
+loses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from innkeeper.jobs.sessions import end_sessions_task
+
+ADDRESSES_PER_JOB = 1_000
+
+
+def end_sessions(usernames: Iterable[str]) -> None:
+    """End the open mail sessions of these log-in names (lower-case ASCII addresses) within a second of the commit.
+
+    For accounts that are removed, renamed (give the old name) or suspended, or whose password changed.
+    """
+    names = sorted(set(usernames))
+    for start in range(0, len(names), ADDRESSES_PER_JOB):
+        end_sessions_task.enqueue(names[start : start + ADDRESSES_PER_JOB])
+
+
+def end_site_sessions(site_ids: Iterable[int]) -> None:
+    """`end_sessions` of every account with a mailbox on these sites.
+
+    Names are read now: call it before the accounts of a removed or renamed site change.
+    """
+    from innkeeper.mail.models import MailName  # the mail rooms call this module
+
+    end_sessions(
+        MailName.objects.filter(
+            site_id__in=list(site_ids), kind=MailName.Kind.ACCOUNT, account__mailbox_enabled=True
+        ).values_list("address", flat=True)
+    )

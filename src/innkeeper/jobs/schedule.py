@@ -1,0 +1,28 @@
+"""What runs by the clock: the one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django_tasks.base import Task
+
+from innkeeper.jobs.files import remove_unreferenced_files
+from innkeeper.jobs.graves import empty_graves
+from innkeeper.jobs.usage import refresh_usage
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A task that runs again and again: `every` after its last run ended."""
+
+    name: str
+    task: Task[[], None]
+    every: timedelta
+
+
+SCHEDULE = (
+    Scheduled("usage", refresh_usage, timedelta(minutes=5)),
+    Scheduled("graves", empty_graves, timedelta(hours=1)),
+    Scheduled("files", remove_unreferenced_files, timedelta(hours=6)),
+)

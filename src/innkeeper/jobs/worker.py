@@ -1,0 +1,115 @@
+"""The worker: `python -m innkeeper.jobs.worker`, one process that runs the jobs of every queue.
+
+Each queue has a thread, so that work somebody waits for never stands behind work that takes minutes. The process may
+be killed at any moment: its jobs are returned when its successor starts, or when their leases end.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+
+import django
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
+
+logger = logging.getLogger("innkeeper.jobs")
+
+POLL_S = {"prompt": 0.2, "upkeep": 1.0}
+AWAY_S = 2.0
+"""Pause before the next try while the database is away."""
+
+STOP_S = 5.0
+"""How long a running prompt job may take to end when the worker is stopped."""
+
+
+def worker_name() -> str:
+    """The name by which a successor finds the jobs of a killed worker: one worker an instance and machine."""
+    instance = settings.INSTANCE.name if settings.INSTANCE else "innkeeper"
+    return f"{socket.gethostname()}/{instance}"
+
+
+def run_next(queue: str, worker: str) -> bool:
+    """Run the job that is due longest; False if none is."""
+    from innkeeper.jobs.queue import claim, fail, find_task, finish
+
+    job = claim(queue, worker)
+    if job is None:
+        return False
+    try:
+        args, kwargs = json.loads(job.arguments)
+        find_task(job.task).call(*args, **kwargs)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away; the lease returns the job
+    except Exception as error:
+        logger.exception("%s failed (attempt %d)", job.task, job.attempts)
+        fail(job, f"{type(error).__name__}: {error}")
+    else:
+        finish(job)
+    return True
+
+
+def work(queue: str, worker: str, stop: threading.Event) -> None:
+    """Run the jobs of one queue until `stop` is set. Outlives a database that goes away."""
+    away = False
+    while not stop.is_set():
+        try:
+            close_old_connections()
+            ran = run_next(queue, worker)
+            if away:
+                logger.info("%s: the database is back", queue)
+                away = False
+        except DatabaseError as error:
+            if not away:
+                logger.error("%s: the database is away (%s); trying again", queue, error)
+                away = True
+            connection.close()
+            stop.wait(AWAY_S)
+        else:
+            if not ran:
+                stop.wait(POLL_S[queue])
+    connection.close()
+
+
+def prepare(worker: str, stop: threading.Event) -> None:
+    """Return the jobs of a killed predecessor and write the schedule; waits for the database."""
+    from innkeeper.jobs.queue import install_schedule, release
+
+    while not stop.is_set():
+        try:
+            if count := release(worker):
+                logger.info("returned %d job(s) of a worker that was killed", count)
+            install_schedule()
+        except DatabaseError as error:
+            logger.error("the database is away (%s); trying again", error)
+            connection.close()
+            stop.wait(AWAY_S)
+        else:
+            connection.close()
+            return
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "innkeeper.core.settings")
+    django.setup()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    worker = worker_name()
+    prepare(worker, stop)
+    threads = [threading.Thread(target=work, args=(queue, worker, stop), name=queue, daemon=True) for queue in POLL_S]
+    for thread in threads:
+        thread.start()
+    logger.info("worker %s started", worker)
+    stop.wait()
+    threads[0].join(STOP_S)  # a long job is left to the successor
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
