@@ -7,7 +7,7 @@ import statistics
 from benchmarks import packets
 from benchmarks.harness import ROUNDS, Load, database, prepare, report, run_load, scratch, serving, spread
 
-PRODUCT = "innkeeper.doors.wsgi:application"
+PRODUCT = "innkeeper.doors.rsgi:application"
 FLOOR = "benchmarks.floors.create:application"
 REQUESTS = 600
 

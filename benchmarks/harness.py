@@ -116,13 +116,14 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 @contextlib.contextmanager
 def serving(target: str, database_name: str, folder: Path, workers: int = 2) -> Iterator[tuple[int, int]]:
-    """A WSGI application under Granian with TLS. Yields (port, pid of the server)."""
+    """The product (RSGI) or a floor (WSGI) under Granian with TLS. Yields (port, pid of the server)."""
     cert, key = certificate(folder)
+    interface = "rsgi" if target.startswith("innkeeper") else "wsgi"
     port = free_port()
     granian = Path(sys.executable).parent / "granian"
     server = subprocess.Popen(
-        [granian, "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers),
-         "--blocking-threads", "8", "--ssl-certificate", cert, "--ssl-keyfile", key, "--no-ws", "--log-level", "warning", target],
+        [granian, "--interface", interface, "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers),
+         "--ssl-certificate", cert, "--ssl-keyfile", key, "--no-ws", "--log-level", "warning", target],
         env=environment(database_name, folder), cwd=folder,
     )  # fmt: skip
     try:
