@@ -1,0 +1,48 @@
+"""The changes that mail knows. Every door calls these, and nothing else changes mail."""
+
+from innkeeper.mail.operations.create import create_accounts
+from innkeeper.mail.operations.remove import bury_site_accounts, remove_accounts
+from innkeeper.mail.requests import (
+    UNSET,
+    AccountChange,
+    AccountRef,
+    Addresses,
+    Attachment,
+    CreateAccounts,
+    Mode,
+    NewAccount,
+    NewFile,
+    Password,
+    Preferences,
+    RemoveAccounts,
+    RenameAccount,
+    Replies,
+    ReplyChange,
+    RestoreAccount,
+    Unset,
+    UpdateAccounts,
+)
+
+__all__ = [
+    "UNSET",
+    "AccountChange",
+    "AccountRef",
+    "Addresses",
+    "Attachment",
+    "CreateAccounts",
+    "Mode",
+    "NewAccount",
+    "NewFile",
+    "Password",
+    "Preferences",
+    "RemoveAccounts",
+    "RenameAccount",
+    "Replies",
+    "ReplyChange",
+    "RestoreAccount",
+    "Unset",
+    "UpdateAccounts",
+    "bury_site_accounts",
+    "create_accounts",
+    "remove_accounts",
+]

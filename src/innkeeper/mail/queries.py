@@ -1,0 +1,238 @@
+"""Reading mail accounts and preferences, for every door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from typing import Any
+
+import idna
+from django.db import connection
+
+from innkeeper.core.actor import Actor, ActorKind
+from innkeeper.core.db.sets import among
+from innkeeper.core.errors import NotFound
+from innkeeper.mail.scope import SITE_WITH_OWNER, account_not_found, site_not_found, visible
+
+CHUNK = 1_000
+
+
+class Part(Flag):
+    """What of an account is asked for beside its own settings."""
+
+    NOTHING = 0
+    ALIASES = auto()
+    RECIPIENTS = auto()
+    GROUPS = auto()
+    REPLIES = auto()
+    FILES = auto()
+
+
+@dataclass(slots=True)
+class ReplyInfo:
+    """One automatic reply as it is stored. Dates are `YYYY-MM-DD` or None."""
+
+    name: str
+    enabled: bool
+    key: str
+    key_where: str
+    subject: str
+    reply_to: str
+    content_type: str
+    charset: str
+    text: str
+    answers_per_day: int | None
+    remembered_senders: int | None
+    forward: str
+    start_date: str | None
+    end_date: str | None
+    attachments: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class FileInfo:
+    """One file of an account's repository; its content lies in `core.files` under `sha256`."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(slots=True)
+class AccountInfo:
+    """A mail account. The lists hold what was asked for and are empty otherwise.
+
+    `cp_options` and `permissions` are JSON objects as text. `outgoing_limit` is None for the server's default.
+    Addresses have their domain in Unicode.
+    """
+
+    id: int
+    name: str
+    mailbox_enabled: bool
+    quota: int
+    used_bytes: int
+    redirect_enabled: bool
+    group_enabled: bool
+    autoresponders_enabled: bool
+    cp_access: bool
+    has_password: bool
+    antivir: str
+    outgoing_limit: int | None
+    user_guid: str
+    description: str
+    cp_options: str
+    permissions: str
+    color_scheme: str
+    aliases: list[str] = field(default_factory=list)
+    redirect: list[str] = field(default_factory=list)
+    group: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    replies: list[ReplyInfo] = field(default_factory=list)
+    files: list[FileInfo] = field(default_factory=list)
+
+
+_ACCOUNT = (
+    "SELECT a.id, n.local_part, a.mailbox_enabled, a.quota, a.used_bytes, a.redirect_enabled, a.group_enabled,"
+    " a.autoresponders_enabled, a.cp_access, CASE WHEN a.password <> '' THEN 1 ELSE 0 END, a.antivir,"
+    " a.outgoing_limit, a.user_guid, a.description, a.cp_options, a.permissions, a.color_scheme"
+    " FROM mail_mailname n JOIN mail_mailaccount a ON a.id = n.account_id"
+)
+
+
+def require_site(actor: Actor, site_id: int) -> None:
+    """Raises NotFound for a site that is missing or somebody else's."""
+    condition, parameters = visible(actor)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {SITE_WITH_OWNER} WHERE s.id = %s AND {condition}", [site_id, *parameters])
+        if cursor.fetchone() is None:
+            raise site_not_found()
+
+
+def account_infos(
+    actor: Actor, site_id: int, names: Sequence[str] | None = None, parts: Part = Part.NOTHING
+) -> Iterator[AccountInfo | tuple[str, NotFound]]:
+    """Accounts of a site: those named, in that order, or all by ascending id.
+
+    A name that has no account gives the name and its refusal. Read in chunks, so memory stays bounded however many
+    there are. Raises NotFound for the site, at the call and not at the first item.
+    """
+    require_site(actor, site_id)
+    own = actor.account_id if actor.kind is ActorKind.MAIL_USER else None
+    if names is None:
+        return _all(site_id, parts, own)
+    return _named(site_id, names, parts, own)
+
+
+def _all(site_id: int, parts: Part, own: int | None) -> Iterator[AccountInfo | tuple[str, NotFound]]:
+    last = 0
+    while True:
+        condition, parameters = ("", []) if own is None else (" AND a.id = %s", [own])
+        rows = _rows(
+            f"{_ACCOUNT} WHERE a.site_id = %s AND a.id > %s AND n.kind = 'account'{condition}"
+            f" ORDER BY a.id LIMIT {CHUNK}",
+            [site_id, last, *parameters],
+        )
+        infos = [AccountInfo(*row) for row in rows]
+        _fill(infos, site_id, parts)
+        yield from infos
+        if len(infos) < CHUNK:
+            return
+        last = infos[-1].id
+
+
+def _named(
+    site_id: int, names: Sequence[str], parts: Part, own: int | None
+) -> Iterator[AccountInfo | tuple[str, NotFound]]:
+    for start in range(0, len(names), CHUNK):
+        chunk = names[start : start + CHUNK]
+        condition, parameter = among("n.local_part", sorted({name.lower() for name in chunk}))
+        rows = _rows(f"{_ACCOUNT} WHERE n.site_id = %s AND n.kind = 'account' AND {condition}", [site_id, parameter])
+        infos = {row[1]: AccountInfo(*row) for row in rows if own is None or row[0] == own}
+        _fill(list(infos.values()), site_id, parts)
+        for name in chunk:
+            info = infos.get(name.lower())
+            yield (name, account_not_found(name)) if info is None else info
+
+
+def _rows(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _fill(infos: Sequence[AccountInfo], site_id: int, parts: Part) -> None:
+    """Read the asked parts of some accounts: one statement a part."""
+    if not infos or not parts:
+        return
+    by_id = {info.id: info for info in infos}
+    condition, parameter = among("account_id", list(by_id))
+    if Part.ALIASES in parts:
+        for account_id, alias in _rows(
+            f"SELECT account_id, local_part FROM mail_mailname WHERE kind = 'alias' AND {condition} ORDER BY id",
+            [parameter],
+        ):
+            by_id[account_id].aliases.append(alias)
+    if Part.RECIPIENTS in parts:
+        for account_id, kind, address in _rows(
+            f"SELECT account_id, kind, address FROM mail_recipient WHERE {condition} ORDER BY id", [parameter]
+        ):
+            info = by_id[account_id]
+            (info.redirect if kind == "redirect" else info.group).append(unicode_address(address))
+    if Part.GROUPS in parts:
+        _fill_groups(by_id, site_id)
+    if Part.FILES in parts:
+        for account_id, *file in _rows(
+            f"SELECT account_id, name, size, sha256 FROM mail_repositoryfile WHERE {condition} ORDER BY id",
+            [parameter],
+        ):
+            by_id[account_id].files.append(FileInfo(*file))
+    if Part.REPLIES in parts:
+        _fill_replies(by_id, condition, parameter)
+
+
+def _fill_groups(by_id: dict[int, AccountInfo], site_id: int) -> None:
+    """The mail groups of the site in which each account's address stands."""
+    condition, parameter = among("member.account_id", list(by_id))
+    for account_id, group in _rows(
+        "SELECT member.account_id, own.local_part FROM mail_mailname member"
+        " JOIN mail_recipient r ON r.address = member.address AND r.kind = 'group'"
+        " JOIN mail_mailname own ON own.account_id = r.account_id AND own.kind = 'account' AND own.site_id = %s"
+        f" WHERE member.kind = 'account' AND {condition} ORDER BY r.id",
+        [site_id, parameter],
+    ):
+        by_id[account_id].groups.append(group)
+
+
+def _fill_replies(by_id: dict[int, AccountInfo], condition: str, parameter: Any) -> None:
+    replies: dict[int, ReplyInfo] = {}
+    for account_id, reply_id, *values in _rows(
+        "SELECT account_id, id, name, enabled, key, key_where, subject, reply_to, content_type, charset, text,"
+        " answers_per_day, remembered_senders, forward, start_date, end_date FROM mail_autoresponder"
+        f" WHERE {condition} ORDER BY account_id, position",
+        [parameter],
+    ):
+        reply = replies[reply_id] = ReplyInfo(*values)
+        reply.start_date = reply.start_date and str(reply.start_date)
+        reply.end_date = reply.end_date and str(reply.end_date)
+        reply.forward = unicode_address(reply.forward)
+        reply.reply_to = unicode_address(reply.reply_to)
+        by_id[account_id].replies.append(reply)
+    if not replies:
+        return
+    condition, parameter = among("t.autoresponder_id", list(replies))
+    for reply_id, name in _rows(
+        "SELECT t.autoresponder_id, f.name FROM mail_autoresponderattachment t"
+        f" JOIN mail_repositoryfile f ON f.id = t.file_id WHERE {condition} ORDER BY t.id",
+        [parameter],
+    ):
+        replies[reply_id].attachments.append(name)
+
+
+def unicode_address(address: str) -> str:
+    """An address as people write it: addresses are stored with their domain in ASCII."""
+    if "xn--" not in address:
+        return address
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{idna.decode(domain)}"
