@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from innkeeper.accounts.models import Account, SecretKey
-from innkeeper.accounts.operations import (
+from innkeeper.accounts.authentication import (
     FAILURES_BEFORE_LOCK,
     authenticate_key,
     authenticate_password,
-    create_administrator,
     key_hash,
 )
+from innkeeper.accounts.models import Account, SecretKey
+from innkeeper.accounts.operations import create_administrator
 from innkeeper.core.actor import ActorKind, Door
 from innkeeper.core.errors import AccountDisabled, AuthenticationFailed, KeyRefused, LoginLocked, NotAllowed
 from innkeeper.core.passwords import hash_login

@@ -1,136 +1,43 @@
-"""Changes of accounts, and who may act at all."""
+"""Changes of accounts: the administrator and customers."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import ipaddress
-import os
-import threading
-import time
-from datetime import timedelta
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from django.db.models import F
+from django.db import IntegrityError
 from django.utils import timezone
 
-from innkeeper.accounts.models import Account, LoginFailure, SecretKey
-from innkeeper.core.actor import Actor, ActorKind, Door
-from innkeeper.core.errors import AccountDisabled, AuthenticationFailed, KeyRefused, LoginLocked, NotAllowed
-from innkeeper.core.passwords import hash_login, verify_login
+from innkeeper.accounts import contact, events
+from innkeeper.accounts.authentication import (
+    authenticate_key,
+    authenticate_password,
+    count_failure,
+    key_hash,
+    refuse_locked,
+)
+from innkeeper.accounts.models import Account, new_guid
+from innkeeper.accounts.queries import find_customer, named
+from innkeeper.core import names, passwords, status
+from innkeeper.core.actor import Actor, ActorKind
+from innkeeper.core.errors import AlreadyExists, NotAllowed, OwnerNotFound
+from innkeeper.core.operation import Operation, is_planning
 
-FAILURES_BEFORE_LOCK = 10
-LOCK = timedelta(minutes=5)
-FAILURE_MEMORY = timedelta(minutes=30)
-VERIFIED_SECONDS = 60.0
-VERIFIED_ENTRIES = 10_000
+__all__ = [
+    "CustomerChanges",
+    "NewCustomer",
+    "authenticate_key",
+    "authenticate_password",
+    "count_failure",
+    "create_administrator",
+    "create_customer",
+    "key_hash",
+    "refuse_locked",
+    "update_customer",
+]  # fmt: skip
 
-# ARGON2ID takes 64 MiB and a core for a tenth of a second: more than two at once would starve everybody else.
-_verifications = threading.BoundedSemaphore(2)
-_verified_key = os.urandom(32)
-_verified: dict[bytes, float] = {}
-_verified_lock = threading.Lock()
-
-
-def key_hash(key: str) -> str:
-    """How a secret key is stored. Keys are random, so a plain digest is enough."""
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def authenticate_password(login: str, password: str, address: str, door: Door) -> Actor:
-    """The actor that a login and its password name.
-
-    Failures are counted by login and address together, so that nobody locks another address out.
-    Raises LoginLocked, AuthenticationFailed, AccountDisabled; at the XML door NotAllowed without API access.
-    """
-    folded = login.lower()
-    refuse_locked(folded, address)
-    account = _account_by_login(folded)
-    if account is None:
-        with _verifications:
-            verify_login(password, _decoy())
-    if account is None or not _password_matches(account, password):
-        count_failure(folded, address)
-        raise AuthenticationFailed("Wrong user name or password.")
-    return _actor(account, address, door)
-
-
-def authenticate_key(key: str, address: str) -> Actor:
-    """The actor that a secret key names, if the request comes from an address that it is bound to.
-
-    Raises KeyRefused, AccountDisabled, NotAllowed.
-    """
-    row = SecretKey.objects.select_related("account").filter(key_hash=key_hash(key)).first()
-    if row is None or not _bound_to(row.addresses, address):
-        raise KeyRefused("The secret key is unknown, or may not be used from this address.")
-    return _actor(row.account, address, Door.XML)
-
-
-def _account_by_login(folded: str) -> Account | None:
-    # Raw condition: the unique index is on LOWER(login).
-    return Account.objects.extra(where=["LOWER(login) = %s"], params=[folded]).first()
-
-
-@cache
-def _decoy() -> str:
-    """A hash that nothing matches, verified in place of a missing account's so that both take the same time."""
-    return hash_login(os.urandom(16).hex())
-
-
-def _password_matches(account: Account, password: str) -> bool:
-    # The stored hash is part of the key: a changed password forgets the old one in every process at once.
-    digest = hmac.digest(_verified_key, f"{account.pk}\0{account.password}\0{password}".encode(), "sha256")
-    now = time.monotonic()
-    with _verified_lock:
-        if _verified.get(digest, 0.0) > now:
-            return True
-    with _verifications:
-        matches = verify_login(password, account.password)
-    if matches:
-        with _verified_lock:
-            if len(_verified) >= VERIFIED_ENTRIES:
-                _verified.clear()
-            _verified[digest] = now + VERIFIED_SECONDS
-    return matches
-
-
-def refuse_locked(login: str, address: str) -> None:
-    """Refuse a log-in from an address that failed too often with this login. Raises LoginLocked."""
-    now = timezone.now()
-    if LoginFailure.objects.filter(login=login[:320], address=address, locked_until__gt=now).exists():
-        raise LoginLocked("Too many failed log-ins from this address. Wait a few minutes and try again.")
-
-
-def count_failure(login: str, address: str) -> None:
-    """Remember a failed log-in of one login from one address; after several the pair is locked for a while."""
-    now = timezone.now()
-    login = login[:320]
-    LoginFailure.objects.filter(last_at__lt=now - FAILURE_MEMORY).delete()
-    row, created = LoginFailure.objects.get_or_create(
-        login=login, address=address, defaults={"failures": 1, "last_at": now}
-    )
-    if created:
-        return
-    LoginFailure.objects.filter(pk=row.pk).update(failures=F("failures") + 1, last_at=now)
-    LoginFailure.objects.filter(pk=row.pk, failures__gte=FAILURES_BEFORE_LOCK).update(
-        failures=0, locked_until=now + LOCK
-    )
-
-
-def _bound_to(addresses: str, address: str) -> bool:
-    try:
-        client = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(ipaddress.ip_address(bound) == client for bound in addresses.split(",") if bound)
-
-
-def _actor(account: Account, address: str, door: Door) -> Actor:
-    if account.status:
-        raise AccountDisabled("This account is suspended.")
-    if door is Door.XML and not account.may_use_api and account.kind != Account.Kind.ADMINISTRATOR:
-        raise NotAllowed("This account may not use the XML API. Ask the provider for the permission.")
-    return Actor(ActorKind(account.kind), account.pk, account.login, address, door)
+# What a customer may change of its own account.
+OWN_FIELDS = frozenset(contact.LENGTHS) - {"external_id", "description"}
 
 
 def create_administrator(password: str) -> bool:
@@ -143,8 +50,141 @@ def create_administrator(password: str) -> bool:
     Account.objects.create(
         kind=Account.Kind.ADMINISTRATOR,
         login="admin",
-        password=hash_login(password),
+        password=passwords.hash_login(password),
         contact_name="Administrator",
         created_at=timezone.now(),
     )
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class NewCustomer:
+    """A customer to create. `contact` takes the fields of `contact.LENGTHS`; `owner_id` None is the caller."""
+
+    login: str
+    password: str = field(repr=False)
+    contact: Mapping[str, str]
+    owner_id: int | None = None
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChanges:
+    """What to change of a customer; None leaves a thing as it is."""
+
+    contact: Mapping[str, str] = field(default_factory=dict)
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    status: int | None = None
+    new_guid: bool = False
+
+
+def hash_password(password: str, login: str) -> str:
+    """The stored form of a panel password that fulfils the policy. A plan never hashes."""
+    passwords.check(password, login, field="passwd")
+    return "" if is_planning() else passwords.hash_login(password)
+
+
+def create_customer(actor: Actor, request: NewCustomer) -> Account:
+    """Create a customer below the caller, or below the reseller that an administrator names.
+
+    Raises NotAllowed, OwnerNotFound, InvalidValue, WrongStatus, AlreadyExists.
+    """
+    if actor.kind not in (ActorKind.ADMINISTRATOR, ActorKind.RESELLER):
+        raise NotAllowed("Permission denied: only the administrator and resellers create customers.")
+    owner_id = actor.account_id if request.owner_id is None else request.owner_id
+    owner = Account.objects.filter(pk=owner_id).exclude(kind=Account.Kind.CUSTOMER).first()
+    if owner is None or not (actor.is_administrator or owner.pk == actor.account_id):
+        raise OwnerNotFound("Owner does not exist")
+    values = contact.clean({"contact_name": "", **request.contact})
+    account = Account(
+        kind=Account.Kind.CUSTOMER,
+        login=names.login(request.login),
+        password=hash_password(request.password, request.login),
+        owner=owner,
+        status=status.requested(actor, status.ACTIVE, request.status),
+        created_at=timezone.now(),
+        **(values | {"external_id": values.get("external_id") or None, "locale": values.get("locale") or "en"}),
+    )
+    if owner.status:
+        account.status |= status.INHERITED
+    with Operation(actor, "customer.create") as operation:
+        _require_free(account)
+        _store(account)
+        operation.audit("client", account.pk, account.login)
+        operation.event(events.CLIENT_CREATE, account.pk, new=events.described(account))
+    return account
+
+
+def update_customer(actor: Actor, customer_id: int, changes: CustomerChanges) -> Account:
+    """Change a customer's data. A customer changes its own contact data, password and language alone.
+
+    Raises NotFound, NotAllowed, InvalidValue, WrongStatus, AlreadyExists.
+    """
+    customer = find_customer(actor, id=customer_id)
+    if actor.kind is ActorKind.CUSTOMER and (
+        changes.login is not None
+        or changes.status is not None
+        or changes.new_guid
+        or not OWN_FIELDS.issuperset(changes.contact)
+    ):
+        raise NotAllowed("Permission denied: ask your provider to change login, status, identifiers or description.")
+    values = contact.clean(changes.contact)
+    login = customer.login if changes.login is None else names.login(changes.login)
+    new_hash = None if changes.password is None else hash_password(changes.password, login)
+    with Operation(actor, "customer.update") as operation:
+        customer = find_customer(actor, id=customer_id)
+        before, old_status = events.described(customer), customer.status
+        for name, value in values.items():
+            setattr(customer, name, (value or None) if name == "external_id" else value)
+        customer.login = login
+        if new_hash is not None:
+            customer.password = new_hash
+        if changes.status is not None:
+            customer.status = status.requested(actor, old_status, changes.status)
+        if changes.new_guid:
+            customer.guid = new_guid()
+        _require_free(customer)
+        _store(customer)
+        if values or login != before["login_name"] or new_hash is not None or changes.new_guid:
+            detail = ", ".join(sorted({*values, *(["passwd"] if new_hash is not None else [])}))
+            operation.audit("client", customer.pk, customer.login, detail)
+            operation.event(events.CLIENT_UPDATE, customer.pk, old=before, new=events.described(customer))
+        if customer.status != old_status:
+            _record_status(operation, customer, old_status)
+    return customer
+
+
+def _record_status(operation: Operation, account: Account, old_status: int) -> None:
+    """Audit and event of a changed status, and its effect on everything below the account."""
+    from innkeeper.hosting.operations import inherit_status  # hosting stands on accounts
+
+    operation.audit("client", account.pk, account.login, f"status {account.status}")
+    shared = {"contact_name": account.contact_name, "login_name": account.login}
+    operation.event(
+        events.CLIENT_STATUS_UPDATE,
+        account.pk,
+        old={**shared, "status": old_status},
+        new={**shared, "status": account.status},
+    )
+    inherit_status(operation, owner_id=account.pk)
+
+
+def _require_free(account: Account) -> None:
+    others = Account.objects.exclude(pk=account.pk)
+    if named(others, login=account.login).exists():
+        raise AlreadyExists(f"User account {account.login} already exists.", field="login")
+    if account.external_id and named(others.filter(kind=account.kind), external_id=account.external_id).exists():
+        raise AlreadyExists(
+            f"An account with the external id {account.external_id} already exists.", field="external-id"
+        )
+
+
+def _store(account: Account) -> None:
+    """Save. What somebody else took since it was looked up is refused like anything taken."""
+    try:
+        account.save()
+    except IntegrityError as error:
+        raise AlreadyExists(
+            f"User account {account.login} or its external id already exists.", field="login"
+        ) from error

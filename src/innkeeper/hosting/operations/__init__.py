@@ -1,0 +1,7 @@
+"""Changes of webspaces and sites. Nothing outside this package writes their rows."""
+
+from innkeeper.hosting.operations.sites import create_site
+from innkeeper.hosting.operations.status import inherit_status
+from innkeeper.hosting.operations.webspaces import create_webspace
+
+__all__ = ["create_site", "create_webspace", "inherit_status"]

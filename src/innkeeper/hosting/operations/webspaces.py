@@ -1,0 +1,186 @@
+"""Create webspaces and change what they entitle to."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import IntegrityError
+from django.utils import timezone
+
+from innkeeper.accounts.models import Account
+from innkeeper.accounts.queries import visible_accounts
+from innkeeper.core import names, status
+from innkeeper.core.actor import Actor, ActorKind
+from innkeeper.core.errors import AlreadyExists, InvalidValue, IPAddressNotFound, NotAllowed, OwnerNotFound
+from innkeeper.core.operation import Operation
+from innkeeper.hosting import catalogue, events
+from innkeeper.hosting.models import PHPSetting, Site, Webspace, WebspaceLimit, WebspacePermission
+from innkeeper.hosting.operations.settings import (
+    apply_preferences,
+    check_hosting,
+    check_preferences,
+    write_hosting,
+)
+from innkeeper.hosting.requests import Entitlements, NewWebspace
+from innkeeper.mail.models import MailService
+from innkeeper.network.models import IPAddress
+
+
+def create_webspace(actor: Actor, request: NewWebspace) -> Webspace:
+    """Create a webspace with its main site, which shares its id, and the site's mail service.
+
+    Raises NotAllowed, OwnerNotFound, AlreadyExists, IPAddressNotFound, InvalidValue, WrongStatus.
+    """
+    if actor.kind not in (ActorKind.ADMINISTRATOR, ActorKind.RESELLER):
+        raise NotAllowed("Permission denied: ask your provider for another webspace.")
+    owner = require_owner(actor, request.owner_id)
+    name, ascii_name = names.domain(request.name)
+    checked = check_hosting(request.hosting, webspace=True, new=True)
+    check_preferences(request.preferences)
+    entitlements = CheckedEntitlements(request.entitlements)
+    hosted_on = (request.hosting.ip_addresses if request.hosting else ()) or request.ip_addresses
+    site = Site(
+        name=name,
+        ascii_name=ascii_name,
+        status=status.requested(actor, status.ACTIVE, request.status),
+        created_at=timezone.now(),
+    )
+    if owner.status:
+        site.status |= status.INHERITED
+    apply_preferences(site, request.preferences)
+    with Operation(actor, "webspace.create") as operation:
+        require_free_name(ascii_name, name)
+        webspace = Webspace(
+            site=site,
+            owner=owner,
+            external_id=request.external_id.strip() or None,
+            admin_description=request.admin_description,
+            reseller_description=request.reseller_description,
+            outgoing_limit=request.preferences.outgoing_limit or "default",
+        )
+        webspace.ipv4, webspace.ipv6 = addresses_for(owner, hosted_on) if hosted_on else first_shared_addresses()
+        try:
+            site.save()
+            webspace.site = site
+            site.webspace = webspace
+            if checked is not None:
+                webspace.ftp_login, webspace.ftp_password = checked.ftp_login, checked.ftp_password or ""
+            require_free_keys(webspace)
+            webspace.save(force_insert=True)
+            operation.event(events.DOMAIN_CREATE, site.pk, new={"domain_name": name})
+            write_hosting(operation, site, webspace, checked)
+            site.save()
+        except IntegrityError as error:
+            raise AlreadyExists(f"Domain {name}, its external id or its system user already exists.") from error
+        entitlements.write(webspace)
+        create_mail_service(site)
+        operation.audit("webspace", site.pk, name)
+    return webspace
+
+
+def create_mail_service(site: Site, *, enabled: bool = True) -> None:
+    """Every site has a mail service, on or off."""
+    MailService.objects.create(
+        site=site,
+        domain_key=f"@{site.ascii_name}",
+        bounce_address=f"site-{site.pk}@bounce.invalid",
+        enabled=enabled,
+    )
+
+
+def require_owner(actor: Actor, owner_id: int | None) -> Account:
+    """The account that a webspace shall belong to; None is the caller. Raises OwnerNotFound."""
+    owner = visible_accounts(actor).filter(pk=actor.account_id if owner_id is None else owner_id).first()
+    if owner is None:
+        raise OwnerNotFound("Owner does not exist")
+    return owner
+
+
+def require_free_name(ascii_name: str, name: str) -> None:
+    """Raises AlreadyExists if a site has the name."""
+    if Site.objects.filter(ascii_name=ascii_name).exists():
+        raise AlreadyExists(f"Domain {name} already exists.", field="name")
+
+
+def require_free_keys(webspace: Webspace) -> None:
+    """Raises AlreadyExists if another webspace has the external id or the system user."""
+    others = Webspace.objects.exclude(pk=webspace.pk)
+    if webspace.external_id and others.filter(external_id=webspace.external_id).exists():
+        raise AlreadyExists(
+            f"A webspace with the external id {webspace.external_id} already exists.", field="external-id"
+        )
+    if webspace.ftp_login and others.filter(ftp_login=webspace.ftp_login).exists():
+        raise AlreadyExists(f"System user {webspace.ftp_login} already exists.", field="ftp_login")
+
+
+def addresses_for(owner: Account, wanted: Iterable[str]) -> tuple[IPAddress | None, IPAddress | None]:
+    """The IPv4 and the IPv6 address of that text. Raises IPAddressNotFound for one that the owner may not use."""
+    found: dict[int, IPAddress] = {}
+    for text in wanted:
+        try:
+            parsed = ipaddress.ip_address(text.strip())
+        except ValueError:
+            raise InvalidValue(f"ip_address: {text!r} is not an IP address.", field="ip_address") from None
+        address = IPAddress.objects.filter(address=str(parsed)).first()
+        taken = (
+            address is not None
+            and address.type == IPAddress.Type.EXCLUSIVE
+            and Webspace.objects.filter(**{f"ipv{parsed.version}": address}).exclude(owner=owner).exists()
+        )
+        if address is None or taken:
+            raise IPAddressNotFound(
+                f"Unable to create hosting on ip {parsed}. Ip address does not exist in client's pool",
+                field="ip_address",
+            )
+        if parsed.version in found:
+            raise InvalidValue(
+                f"ip_address: two IPv{parsed.version} addresses were given. Give one of each family.",
+                field="ip_address",
+            )
+        found[parsed.version] = address
+    return found.get(4), found.get(6)
+
+
+def first_shared_addresses() -> tuple[IPAddress | None, IPAddress | None]:
+    """The shared address of each family that new webspaces get, the default one first."""
+    shared = IPAddress.objects.filter(type=IPAddress.Type.SHARED).order_by("-is_default", "pk")
+    by_family: dict[int, IPAddress] = {}
+    for address in shared:
+        by_family.setdefault(ipaddress.ip_address(address.address).version, address)
+    return by_family.get(4), by_family.get(6)
+
+
+class CheckedEntitlements:
+    """Limits, permissions and PHP settings, checked before the operation opens. Raises InvalidValue."""
+
+    def __init__(self, request: Entitlements) -> None:
+        self.limits = dict.fromkeys(catalogue.LIMITS, 0) if request.limits_to_zero else {}
+        self.limits |= catalogue.clean_limits(request.limits)
+        self.permissions = dict.fromkeys(catalogue.PERMISSIONS, False) if request.revoke_permissions else {}
+        self.permissions |= catalogue.clean_permissions(request.permissions)
+        self.php_settings = catalogue.clean_php_settings(request.php_settings)
+        self.overuse = request.overuse
+        if self.overuse is not None and self.overuse not in catalogue.OVERUSE:
+            raise InvalidValue(
+                f"overuse: {self.overuse!r} is unknown. Use one of {', '.join(catalogue.OVERUSE)}.", field="overuse"
+            )
+
+    def write(self, webspace: Webspace) -> None:
+        """Store them for a stored webspace."""
+        if self.overuse is not None:
+            webspace.overuse = self.overuse
+            webspace.save(update_fields=["overuse"])
+        tables: tuple[tuple[Any, dict[str, Any]], ...] = (
+            (WebspaceLimit, self.limits),
+            (WebspacePermission, self.permissions),
+            (PHPSetting, self.php_settings),
+        )
+        for model, values in tables:
+            model.objects.bulk_create(
+                [model(webspace=webspace, name=name, value=value) for name, value in values.items()],
+                update_conflicts=True,
+                unique_fields=["webspace", "name"],
+                update_fields=["value"],
+            )

@@ -1,0 +1,105 @@
+"""Which webspaces and sites a caller may see, and how a caller names one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from innkeeper.core import names
+from innkeeper.core.actor import Actor, ActorKind
+from innkeeper.core.errors import NotFound
+from innkeeper.hosting import catalogue
+from innkeeper.hosting.models import Site, Webspace, WebspaceLimit, WebspacePermission
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+BIGGEST_ID = 2**63 - 1
+
+
+def visible_sites(actor: Actor) -> QuerySet[Site]:
+    """The sites in the caller's scope: all, those of a reseller and its customers, those of a customer."""
+    if actor.is_administrator:
+        return Site.objects.all()
+    if actor.kind is ActorKind.RESELLER:
+        own = Webspace.objects.filter(Q(owner_id=actor.account_id) | Q(owner__owner_id=actor.account_id))
+        return Site.objects.filter(webspace__in=own)
+    if actor.kind is ActorKind.CUSTOMER:
+        return Site.objects.filter(webspace__owner_id=actor.account_id)
+    return Site.objects.none()
+
+
+def visible_webspaces(actor: Actor) -> QuerySet[Webspace]:
+    """The webspaces in the caller's scope."""
+    if actor.is_administrator:
+        return Webspace.objects.all()
+    if actor.kind is ActorKind.RESELLER:
+        return Webspace.objects.filter(Q(owner_id=actor.account_id) | Q(owner__owner_id=actor.account_id))
+    if actor.kind is ActorKind.CUSTOMER:
+        return Webspace.objects.filter(owner_id=actor.account_id)
+    return Webspace.objects.none()
+
+
+def find_site(actor: Actor, *, id: int | None = None, name: str | None = None, guid: str | None = None) -> Site:
+    """One site in the caller's scope, by id, by name (Unicode or punycode, any case) or by GUID. Raises NotFound."""
+    found = None
+    sites = visible_sites(actor)
+    if id is not None:
+        found = sites.filter(pk=id).first() if 0 < id <= BIGGEST_ID else None
+    elif name is not None:
+        folded = names.fold_domain(name)
+        found = sites.filter(ascii_name=folded).first() if folded else None
+    elif guid is not None:
+        found = sites.filter(guid=guid.lower()).first()
+    if found is None:
+        raise NotFound("Site does not exist")
+    return found
+
+
+def find_webspace(actor: Actor, *, id: int | None = None, name: str | None = None, guid: str | None = None) -> Webspace:
+    """One webspace in the caller's scope, with its main site. Raises NotFound."""
+    webspaces = visible_webspaces(actor).select_related("site")
+    found = None
+    if id is not None:
+        found = webspaces.filter(pk=id).first() if 0 < id <= BIGGEST_ID else None
+    elif name is not None:
+        folded = names.fold_domain(name)
+        found = webspaces.filter(site__ascii_name=folded).first() if folded else None
+    elif guid is not None:
+        found = webspaces.filter(guid=guid.lower()).first()
+    if found is None:
+        raise NotFound("domain does not exist")
+    return found
+
+
+def limits_of(webspace_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    """All limits of each webspace; -1 is unlimited."""
+    result = {pk: dict.fromkeys(catalogue.LIMITS, catalogue.UNLIMITED) for pk in webspace_ids}
+    for row in WebspaceLimit.objects.filter(webspace__in=result):
+        result[row.webspace_id][row.name] = row.value
+    return result
+
+
+def limit(webspace_id: int, name: str) -> int:
+    """One limit of a webspace; -1 is unlimited."""
+    row = WebspaceLimit.objects.filter(webspace_id=webspace_id, name=name).first()
+    return catalogue.UNLIMITED if row is None else row.value
+
+
+def permissions_of(webspace_ids: Iterable[int]) -> dict[int, dict[str, bool]]:
+    """All permissions of each webspace's owner."""
+    defaults = {name: default for name, (default, _) in catalogue.PERMISSIONS.items()}
+    result = {pk: dict(defaults) for pk in webspace_ids}
+    for row in WebspacePermission.objects.filter(webspace__in=result):
+        result[row.webspace_id][row.name] = row.value
+    return result
+
+
+def permits(actor: Actor, webspace_id: int, name: str) -> bool:
+    """True if the caller may do what a permission of the webspace names. It binds customers alone."""
+    if actor.kind is not ActorKind.CUSTOMER:
+        return True
+    row = WebspacePermission.objects.filter(webspace_id=webspace_id, name=name).first()
+    return catalogue.PERMISSIONS[name][0] if row is None else row.value
