@@ -23,8 +23,12 @@ MAX_STATE_PATH = 68
 """Longest path of a state folder: the addresses of UNIX sockets below it are limited to 107 bytes."""
 
 
-class ConfigError(Exception):
-    """The instance's description cannot be used. The message says what to do."""
+class InstanceError(Exception):
+    """The instance cannot be brought up, down or asked. The message says why and what to do."""
+
+
+class ConfigError(InstanceError):
+    """The instance's description cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)

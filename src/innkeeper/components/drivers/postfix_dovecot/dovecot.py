@@ -1,0 +1,255 @@
+"""Dovecot's files: dovecot.conf, the SQL look-ups and the dictionary of automatic replies."""
+
+from __future__ import annotations
+
+from innkeeper.components.drivers.postfix_dovecot.layout import File, Layout, Lookup
+
+DATABASE_GROUP = "postfix"
+"""The group that may read the SQLite file and the look-up files; Dovecot's look-up processes are given it."""
+
+MAX_SCRIPT_BYTES = 256 * 1024
+"""A dictionary value of 300 kB passes, one of 400 kB breaks the connection and takes the delivery with it."""
+
+SIEVE_BEFORE = "dict:proxy::sieve;name=autoresponder;bindir=~/.sieve-bin"
+
+
+def files(layout: Layout) -> list[File]:
+    """dovecot.conf and what it names."""
+    lookup = layout.lookup
+    return [
+        File("dovecot/dovecot.conf", dovecot_conf(layout)),
+        File("dovecot/sql.conf", sql_conf(layout), private=True),
+        File("dovecot/sql-sieve.conf", sql_sieve_conf(lookup), private=True),
+        File("dovecot/dict-sieve.conf", dict_conf(lookup), private=True),
+    ]
+
+
+def _connect(lookup: Lookup) -> str:
+    if lookup.path:
+        return f"connect = {lookup.path}"
+    return (
+        f"connect = host={lookup.host} port={lookup.port} dbname={lookup.name} user={lookup.role}"
+        f" password={lookup.password}"
+    )
+
+
+def sql_conf(layout: Layout) -> str:
+    """The password look-up, which answers the user look-up of the same log-in too, and the one for deliveries."""
+    home = f"'{layout.storage}/' || home"
+    return f"""\
+# Written by Innkeeper; changes made here are overwritten.
+driver = {layout.lookup.driver}
+{_connect(layout.lookup)}
+default_pass_scheme = CRYPT
+password_query = SELECT username AS user, password, {home} AS userdb_home, quota_rule AS userdb_quota_rule \\
+  FROM svc_mail_login WHERE username = '%Lu'
+user_query = SELECT {home} AS home, quota_rule FROM svc_mail_user WHERE username = '%Lu'
+iterate_query = SELECT username AS user FROM svc_mail_user
+"""
+
+
+def sql_sieve_conf(lookup: Lookup) -> str:
+    """Which deliveries run an automatic reply: those of accounts that have one, of a size that Dovecot can carry.
+
+    This stands apart from the user look-up so that its failure is no failure of the delivery.
+    """
+    size = "octet_length(d.script)" if lookup.driver == "pgsql" else "length(CAST(d.script AS BLOB))"
+    return f"""\
+# Written by Innkeeper; changes made here are overwritten.
+driver = {lookup.driver}
+{_connect(lookup)}
+user_query = SELECT '{SIEVE_BEFORE}' AS sieve_before \\
+  FROM svc_mail_sieve_name n JOIN svc_mail_sieve_data d ON d.username = n.username AND d.id = n.id \\
+  WHERE n.username = '%Lu' AND n.name = 'autoresponder' AND '%s' = 'lmtp' AND {size} <= {MAX_SCRIPT_BYTES}
+"""
+
+
+def dict_conf(lookup: Lookup) -> str:
+    """The scripts of automatic replies: a name leads to an id, new with each change, and an id to a script."""
+    return f"""\
+# Written by Innkeeper; changes made here are overwritten.
+{_connect(lookup)}
+map {{
+  pattern = priv/sieve/name/$script
+  table = svc_mail_sieve_name
+  username_field = username
+  value_field = id
+  fields {{
+    name = $script
+  }}
+}}
+map {{
+  pattern = priv/sieve/data/$id
+  table = svc_mail_sieve_data
+  username_field = username
+  value_field = script
+  fields {{
+    id = $id
+  }}
+}}
+"""
+
+
+def dovecot_conf(layout: Layout) -> str:
+    """Dovecot's main configuration (2.3)."""
+    etc = layout.etc / "dovecot"
+    spool = layout.spool
+    return f"""\
+# Written by Innkeeper; changes made here are overwritten.
+base_dir = {layout.run}/dovecot
+state_dir = {layout.run}/dovecot-state
+instance_name = {layout.name}
+log_path = {layout.log}/dovecot.log
+import_environment = TZ CORE_OUTOFMEM CORE_ERROR {layout.environment_mark}
+protocols = imap pop3 lmtp sieve
+listen = {layout.host}
+shutdown_clients = yes
+
+ssl = yes
+ssl_cert = <{layout.certificate}
+ssl_key = <{layout.certificate_key}
+
+auth_mechanisms = plain login
+auth_verbose = yes
+auth_worker_max_count = 10
+# What is committed counts at once: a password, a suspension, a removal.
+auth_cache_size = 0
+# Every client comes from the loopback address here, so a delay for one would be a delay for all.
+auth_failure_delay = 1 secs
+mail_max_userip_connections = 100
+
+mail_location = maildir:~/Maildir
+mail_uid = {layout.mail_uid}
+mail_gid = {layout.mail_gid}
+first_valid_uid = 1
+first_valid_gid = 1
+mail_plugins = $mail_plugins quota
+recipient_delimiter = +
+sendmail_path = /usr/bin/python3 -IS {layout.reply_program} {layout.reply_socket}
+
+namespace inbox {{
+  inbox = yes
+  mailbox Drafts {{
+    auto = subscribe
+    special_use = \\Drafts
+  }}
+  mailbox Sent {{
+    auto = subscribe
+    special_use = \\Sent
+  }}
+  mailbox Junk {{
+    auto = subscribe
+    special_use = \\Junk
+  }}
+  mailbox Trash {{
+    auto = subscribe
+    special_use = \\Trash
+  }}
+}}
+
+passdb {{
+  driver = sql
+  args = {etc}/sql.conf
+}}
+userdb {{
+  driver = prefetch
+}}
+userdb {{
+  driver = sql
+  args = {etc}/sql.conf
+  result_success = continue-ok
+}}
+# Adds the automatic reply. Mail is delivered without one when this look-up fails.
+userdb {{
+  driver = sql
+  args = {etc}/sql-sieve.conf
+  skip = notfound
+  result_failure = continue-ok
+  result_internalfail = continue-ok
+}}
+
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service auth {{
+  extra_groups = {DATABASE_GROUP}
+  unix_listener {spool}/private/auth {{
+    mode = 0600
+    user = postfix
+  }}
+}}
+service auth-worker {{
+  user = $default_internal_user
+  extra_groups = {DATABASE_GROUP}
+}}
+service dict {{
+  extra_groups = {DATABASE_GROUP}
+  unix_listener dict {{
+    mode = 0600
+    user = {layout.mail_user}
+  }}
+}}
+service lmtp {{
+  unix_listener {spool}/private/dovecot-lmtp {{
+    mode = 0600
+    user = postfix
+  }}
+}}
+service quota-status {{
+  executable = quota-status -p postfix
+  client_limit = 1
+  unix_listener quota-status {{
+    mode = 0600
+    user = {layout.policy_user}
+  }}
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {layout.imap_port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = {layout.pop3_port}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+service managesieve-login {{
+  inet_listener sieve {{
+    port = {layout.sieve_port}
+  }}
+}}
+
+protocol lmtp {{
+  mail_plugins = $mail_plugins sieve
+}}
+protocol imap {{
+  mail_plugins = $mail_plugins imap_quota last_login
+}}
+protocol pop3 {{
+  mail_plugins = $mail_plugins last_login
+}}
+
+dict {{
+  sieve = {layout.lookup.driver}:{etc}/dict-sieve.conf
+}}
+
+plugin {{
+  quota = count:User quota
+  quota_vsizes = yes
+  quota_status_success = DUNNO
+  quota_status_nouser = DUNNO
+  quota_status_overquota = "552 5.2.2 Mailbox is full"
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+  # In the account's own folder, under a key that does not change with its name.
+  last_login_dict = file:%h/.last-login
+  last_login_key = last-login/time
+}}
+"""

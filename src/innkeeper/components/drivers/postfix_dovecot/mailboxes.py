@@ -1,0 +1,107 @@
+"""Whether the mailboxes behind a recipient have room, asked while the sender is still there to be told.
+
+Postfix knows the final recipients only after it has taken the message. So a recipient is followed here through the same
+views in the same order, and Dovecot is asked for each mailbox at its end. The recipient is refused only when every one
+of them is full: a group with one full member still reaches the others, and Dovecot refuses for that one alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from innkeeper.components.drivers.postfix_dovecot.lookups import Lookups
+
+MAX_ADDRESSES = 50
+"""A recipient that leads to more is taken; asking for each of a large group would hold the sender up."""
+
+IDLE_CONNECTIONS = 8
+
+
+def keys(address: str) -> list[str]:
+    """An address, then the same without its +tag: the order in which Postfix looks up."""
+    local, _, domain = address.rpartition("@")
+    name, plus, _ = local.partition("+")
+    return [address, f"{name}@{domain}"] if plus and name else [address]
+
+
+def mailboxes(lookups: Lookups, recipient: str) -> set[str] | None:
+    """The mailboxes that a recipient leads to, or None if somebody else's address or too many are among them.
+
+    Raises LookupFailed.
+    """
+    waiting, seen, found = [recipient.lower()], set(), set()
+    while waiting:
+        address = waiting.pop()
+        if address in seen:
+            continue
+        seen.add(address)
+        if len(seen) > MAX_ADDRESSES:
+            return None
+        domain = "@" + address.rpartition("@")[2]
+        targets = _first(lookups, "SELECT target FROM svc_mail_alias WHERE source = ?", keys(address)) or _first(
+            lookups, "SELECT target FROM svc_mail_catchall WHERE source = ?", [domain]
+        )
+        for target in targets or [address]:
+            if target not in keys(address):
+                waiting.append(target.lower())
+                continue
+            # The row of the address itself, or no row: the end of the way.
+            mailbox = _first(lookups, "SELECT address FROM svc_mail_recipient WHERE address = ?", keys(target))
+            if not mailbox:
+                return None
+            found.update(mailbox)
+    return found
+
+
+def _first(lookups: Lookups, statement: str, values: list[str]) -> list[str]:
+    """The rows of the first key that has any, as Postfix takes them."""
+    for value in values:
+        rows = [str(row[0]) for row in lookups.rows(statement, (value,))]
+        if rows:
+            return rows
+    return []
+
+
+class QuotaStatus:
+    """Asks Dovecot's quota-status service, over connections that are kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def refusal(self, address: str, size: str) -> str | None:
+        """Dovecot's refusal of a message of that size for a mailbox, or None. Raises OSError."""
+        question = f"request=smtpd_access_policy\nprotocol_state=RCPT\nrecipient={address}\nsize={size or 0}\n\n"
+        while self._idle:
+            reader, writer = self._idle.pop()
+            try:
+                return await self._ask(reader, writer, question)
+            except (OSError, EOFError):  # Dovecot was restarted since; a new connection tells
+                writer.close()
+        reader, writer = await asyncio.open_unix_connection(str(self._path))
+        try:
+            return await self._ask(reader, writer, question)
+        except EOFError:
+            writer.close()
+            raise ConnectionResetError("Dovecot closed the connection") from None
+
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, question: str) -> str | None:
+        writer.write(question.encode())
+        await writer.drain()
+        answer = (await reader.readuntil(b"\n\n")).decode(errors="replace")
+        if len(self._idle) < IDLE_CONNECTIONS:
+            self._idle.append((reader, writer))
+        else:
+            writer.close()
+        action = answer.strip().removeprefix("action=")
+        return action if action[:1] == "5" else None
+
+    async def any_room(self, addresses: set[str], size: str) -> str | None:
+        """None if one of the mailboxes has room, else the refusal. Raises OSError."""
+        refusal = None
+        for address in sorted(addresses):
+            refusal = await self.refusal(address, size)
+            if refusal is None:
+                return None
+        return refusal

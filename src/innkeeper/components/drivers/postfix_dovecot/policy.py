@@ -1,0 +1,133 @@
+"""Postfix's policy service: room in mailboxes, the hourly limit of senders, and who holds which session.
+
+`python -m innkeeper.components.drivers.postfix_dovecot.policy`, a process of its own that runs as a user of its own, so
+that mail does not depend on the panel. Whatever it cannot find out, it lets pass (Postfix does the same when it is
+away): a full mailbox is still refused by Dovecot, and a limit is not worth the mail of everybody.
+
+A request is lines of `name=value` and an empty line, the answer `action=...` and an empty line. One request is not
+Postfix's: `request=innkeeper_sessions` is answered with a line `ADDRESS PORT LOGIN` for each submission session seen,
+which hostd asks before it ends an account's sessions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+from innkeeper.components.drivers.postfix_dovecot.lookups import (
+    LookupFailed,
+    Lookups,
+    PostgreSQLLookups,
+    SQLiteLookups,
+)
+from innkeeper.components.drivers.postfix_dovecot.mailboxes import QuotaStatus, mailboxes
+from innkeeper.components.drivers.postfix_dovecot.outgoing import (
+    Counters,
+    OutgoingLimit,
+    PostgreSQLCounters,
+    SQLiteCounters,
+)
+
+log = logging.getLogger("innkeeper.policy")
+
+PASS = "DUNNO"  # noqa: S105 - Postfix's word for "no opinion"
+QUOTA_TIMEOUT_S = 4
+MAX_SESSIONS = 20_000
+MAX_REQUEST_BYTES = 64 * 1024
+
+
+class PolicyService:
+    """Answers policy requests."""
+
+    def __init__(self, lookups: Lookups, limit: OutgoingLimit, quota: QuotaStatus) -> None:
+        self._lookups = lookups
+        self._limit = limit
+        self._quota = quota
+        self._sessions: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, which Postfix keeps for many requests."""
+        with contextlib.suppress(EOFError, ConnectionError, asyncio.LimitOverrunError):
+            while True:
+                text = (await reader.readuntil(b"\n\n")).decode(errors="replace")
+                request = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+                writer.write(f"{await self.answer(request)}\n\n".encode())
+                await writer.drain()
+        writer.close()
+
+    async def answer(self, request: dict[str, str]) -> str:
+        """The answer to one request, without the empty line."""
+        if request.get("request") == "innkeeper_sessions":
+            return "\n".join(f"{host} {port} {login}" for (host, port), login in self._sessions.items())
+        self._remember(request)
+        action = PASS
+        try:
+            if request.get("protocol_state") == "RCPT":
+                action = await self._room(request) or PASS
+            elif request.get("protocol_state") == "DATA" and request.get("sasl_username"):
+                action = self._limit.refusal(request["sasl_username"]) or PASS
+        except (LookupFailed, OSError, TimeoutError) as error:
+            log.warning("let pass: %s: %s", type(error).__name__, error)
+        return f"action={action}"
+
+    async def _room(self, request: dict[str, str]) -> str | None:
+        found = mailboxes(self._lookups, request.get("recipient", ""))
+        if not found:
+            return None
+        return await asyncio.wait_for(self._quota.any_room(found, request.get("size", "0")), QUOTA_TIMEOUT_S)
+
+    def _remember(self, request: dict[str, str]) -> None:
+        login = request.get("sasl_username")
+        if login:
+            peer = (request.get("client_address", ""), request.get("client_port", ""))
+            self._sessions.pop(peer, None)
+            self._sessions[peer] = login
+            if len(self._sessions) > MAX_SESSIONS:
+                self._sessions.popitem(last=False)
+
+
+async def run(service: PolicyService, path: Path) -> None:
+    """Serve on a UNIX socket until SIGTERM. The folder's group (set-group-ID) may connect."""
+    path.unlink(missing_ok=True)
+    old = os.umask(0o117)
+    server = await asyncio.start_unix_server(service.serve, path=str(path), limit=MAX_REQUEST_BYTES)
+    os.umask(old)
+    done = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, done.set)
+    async with server:
+        await done.wait()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Postfix's policy service")
+    parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--quota-socket", type=Path, required=True)
+    parser.add_argument("--sqlite", type=Path, help="the panel's database")
+    parser.add_argument("--counters", type=Path, help="file of the counters, beside --sqlite")
+    parser.add_argument("--postgresql-url-file", type=Path, help="file that holds the database's URL")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    lookups: Lookups
+    counters: Counters
+    if options.postgresql_url_file:
+        lookups = PostgreSQLLookups(options.postgresql_url_file)
+        counters = PostgreSQLCounters(lookups)
+    elif options.sqlite and options.counters:
+        lookups, counters = SQLiteLookups(options.sqlite), SQLiteCounters(options.counters)
+    else:
+        parser.error("give --sqlite and --counters, or --postgresql-url-file")
+    service = PolicyService(lookups, OutgoingLimit(lookups, counters), QuotaStatus(options.quota_socket))
+    asyncio.run(run(service, options.socket))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

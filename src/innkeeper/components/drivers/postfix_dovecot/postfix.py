@@ -1,0 +1,160 @@
+"""Postfix's files: main.cf, master.cf and one look-up file for each map."""
+
+from __future__ import annotations
+
+from innkeeper.components.drivers.postfix_dovecot.layout import File, Layout, Lookup
+
+BOUNCE_DOMAIN = "bounce.invalid"
+"""Unknown addresses of a site that bounces are rewritten to `site-ID@` this, whose transport is the site's text."""
+
+# `%s` and never `%u` or `%d`: those suppress the query for keys of the form @domain.
+QUERIES = {
+    "domains": "SELECT 1 FROM svc_mail_domain WHERE name = '%s'",
+    "recipients": "SELECT 1 FROM svc_mail_recipient WHERE address = '%s'",
+    "aliases": "SELECT target FROM svc_mail_alias WHERE source = '%s'",
+    "catchall": "SELECT target FROM svc_mail_catchall WHERE source = '%s'",
+    "bounce": "SELECT target FROM svc_mail_bounce WHERE source = '%s'",
+    "transport": "SELECT transport FROM svc_mail_transport WHERE address = '%s'",
+    "senders": "SELECT login FROM svc_mail_sender WHERE sender = '%s'",
+}
+
+
+def files(layout: Layout) -> list[File]:
+    """main.cf, master.cf and the look-up files."""
+    return [
+        File("postfix/main.cf", main_cf(layout)),
+        File("postfix/master.cf", master_cf(layout)),
+        *(File(f"postfix/sql/{name}.cf", lookup_cf(layout.lookup, name), private=True) for name in QUERIES),
+    ]
+
+
+def lookup_cf(lookup: Lookup, name: str) -> str:
+    """One map over the panel's database."""
+    if lookup.path:
+        lines = [f"dbpath = {lookup.path}"]
+    else:
+        # libpq takes "localhost" for its default socket folder, whatever the port says.
+        host = "127.0.0.1" if lookup.host == "localhost" else lookup.host
+        kind = "unix" if host.startswith("/") else "inet"
+        lines = [
+            f"hosts = {kind}:{host}:{lookup.port}",
+            f"dbname = {lookup.name}",
+            f"user = {lookup.role}",
+            f"password = {lookup.password}",
+        ]
+    lines.append(f"query = {QUERIES[name]}")
+    if name == "transport":
+        # Every address that Postfix resolves is looked up here; this spares all but the bounces the query.
+        lines.append(f"domain = {BOUNCE_DOMAIN}")
+    return "\n".join(lines) + "\n"
+
+
+def _map(layout: Layout, name: str) -> str:
+    # proxy: bounds the connections to PostgreSQL. For SQLite it only costs: 150 instead of 250 messages a second.
+    proxy = "proxy:" if layout.lookup.driver == "pgsql" else ""
+    return f"{proxy}{layout.lookup.driver}:${{config_directory}}/sql/{name}.cf"
+
+
+def main_cf(layout: Layout) -> str:
+    """Postfix's main configuration."""
+    aliases, catchall, bounce = (_map(layout, name) for name in ("aliases", "catchall", "bounce"))
+    maps = {name: _map(layout, name) for name in QUERIES}
+    proxied = " ".join(maps.values())
+    return f"""\
+# Written by Innkeeper; changes made here are overwritten.
+compatibility_level = 3.6
+myhostname = {layout.hostname}
+mydestination =
+mynetworks =
+inet_interfaces = {layout.host}
+inet_protocols = ipv4
+queue_directory = {layout.spool}
+data_directory = {layout.data}
+maillog_file = {layout.log}/postfix.log
+maillog_file_prefixes = {layout.log}
+import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C {layout.environment_mark}
+alias_maps =
+alias_database =
+local_recipient_maps =
+local_transport = error:5.1.1 this server has no local accounts
+default_transport = error:5.7.1 outbound mail is off in this private instance
+notify_classes =
+smtputf8_enable = no
+recipient_delimiter = +
+message_size_limit = 52428800
+# A delivery that waits for a restarted daemon is tried again soon.
+queue_run_delay = 30s
+minimal_backoff_time = 30s
+maximal_backoff_time = 600s
+
+proxy_read_maps = {proxied}
+virtual_mailbox_domains = {maps["domains"]}
+virtual_mailbox_maps = {maps["recipients"]}
+virtual_alias_maps = {aliases}, {catchall}, {bounce}
+virtual_alias_expansion_limit = 10000
+virtual_transport = lmtp:unix:private/dovecot-lmtp
+virtual_mailbox_limit = 0
+transport_maps = {maps["transport"]}
+# At submission an unknown address is refused, never bounced: the sender is there to be told.
+submission_alias_maps = {aliases}, {catchall}
+smtpd_sender_login_maps = {maps["senders"]}
+
+# Asked for the mailboxes behind a recipient, and for the hourly limit of a sender. When it is away mail passes:
+# Dovecot refuses what does not fit into a mailbox, and a limit is not worth the mail of everybody.
+mail_policy = check_policy_service {{ unix:{layout.policy_socket},
+    timeout=5s, try_limit=1, default_action=DUNNO }}
+smtpd_helo_required = no
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_recipient_restrictions = reject_non_fqdn_recipient, reject_unlisted_recipient, $mail_policy
+smtpd_forbid_bare_newline = yes
+smtpd_client_event_limit_exceptions = 127.0.0.0/8
+
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = private/auth
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = {layout.certificate_key}, {layout.certificate}
+smtpd_tls_session_cache_database =
+"""
+
+
+def master_cf(layout: Layout) -> str:
+    """Postfix's processes. None is chrooted: SQLite opens its WAL files after the chroot and would not find them."""
+    return f"""\
+# Written by Innkeeper; changes made here are overwritten.
+{layout.host}:{layout.smtp_port} inet n - n - - smtpd
+{layout.host}:{layout.submission_port} inet n - n - - smtpd
+  -o syslog_name=postfix/submission
+  -o smtpd_tls_security_level=encrypt
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_tls_auth_only=yes
+  -o virtual_alias_maps=$submission_alias_maps
+  -o smtpd_sender_restrictions=reject_sender_login_mismatch
+  -o {{ smtpd_relay_restrictions = permit_sasl_authenticated, reject }}
+  -o smtpd_data_restrictions=$mail_policy
+# Replies of Dovecot's. A socket, so that the file system says who may open it.
+reply unix n - n - - smtpd
+  -o syslog_name=postfix/reply
+  -o mynetworks=127.0.0.0/8
+  -o {{ smtpd_relay_restrictions = permit_mynetworks, reject }}
+  -o smtpd_recipient_restrictions=
+  -o smtpd_tls_security_level=none
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+proxywrite unix - - n - 1 proxymap
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+lmtp unix - - n - - lmtp
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+"""

@@ -1,0 +1,129 @@
+"""Ends the open sessions of mail accounts: IMAP, POP3 and ManageSieve in Dovecot, submission in Postfix."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Collection
+from pathlib import Path
+
+from innkeeper.instance import processes
+from innkeeper.instance.config import Instance
+
+log = logging.getLogger("innkeeper.hostd")
+
+TIMEOUT_S = 5
+ESTABLISHED = "01"
+PROC = Path("/proc")
+
+
+def end(instance: Instance, usernames: Collection[str]) -> int:
+    """End the sessions that these accounts have now; how many were ended.
+
+    A submission session that has sent nothing yet tells nobody whose it is, so it is ended too: its client connects
+    again, and one that was let in with a password of before cannot.
+    """
+    wanted = set(usernames)
+    ended = 0
+    for process in [*_dovecot(instance, wanted), *_submission(instance, wanted)]:
+        ended += processes.send(process, signal.SIGTERM)
+    return ended
+
+
+def _dovecot(instance: Instance, wanted: set[str]) -> list[processes.Process]:
+    """Dovecot's processes that serve one of these users."""
+    config = instance.etc / "dovecot" / "dovecot.conf"
+    done = subprocess.run(
+        ["/usr/bin/doveadm", "-c", str(config), "-f", "tab", "who", "-1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+    )
+    if done.returncode:
+        raise RuntimeError(f"Dovecot does not tell its sessions: {done.stderr.strip()[-200:]}")
+    rows = [line.split("\t") for line in done.stdout.splitlines()[1:]]
+    master = _master(instance.run_dir / "dovecot" / "master.pid")
+    # The columns are username, proto, pid, ip and more.
+    pids = {int(row[2]) for row in rows if len(row) > 2 and row[0] in wanted and row[2].isdigit()}
+    found = (processes.read(pid) for pid in pids)
+    return [process for process in found if process is not None and process.parent == master]
+
+
+def _submission(instance: Instance, wanted: set[str]) -> list[processes.Process]:
+    """Postfix's processes whose submission session is one of these users', or nobody's yet."""
+    peers = _established(instance.ports.submission)
+    if not peers:
+        return []
+    owners = _owners(instance)
+    inodes = {inode for peer, inode in peers.items() if owners.get(peer) in wanted or peer not in owners}
+    master = _master(instance.spool / "pid" / "master.pid")
+    found = []
+    for process in _children(master):
+        if process.command == "smtpd" and not inodes.isdisjoint(_socket_inodes(process.pid)):
+            found.append(process)
+    return found
+
+
+def _established(port: int) -> dict[tuple[str, str], str]:
+    """Connections of clients to a local port: (address, port) of the client to the inode of the server's socket."""
+    found = {}
+    for line in (PROC / "net" / "tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        local, remote, state, inode = fields[1], fields[2], fields[3], fields[9]
+        if state == ESTABLISHED and int(local.split(":")[1], 16) == port:
+            host, remote_port = remote.split(":")
+            address = socket.inet_ntoa(bytes.fromhex(host)[::-1])
+            found[address, str(int(remote_port, 16))] = inode
+    return found
+
+
+def _owners(instance: Instance) -> dict[tuple[str, str], str]:
+    """Whose each submission session is, as far as the policy service has seen. Empty when it is away."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(TIMEOUT_S)
+            connection.connect(str(instance.policy_socket))
+            connection.sendall(b"request=innkeeper_sessions\n\n")
+            text = b""
+            while not text.endswith(b"\n\n"):
+                part = connection.recv(65536)
+                if not part:
+                    break
+                text += part
+    except OSError as error:
+        log.warning("the policy service does not tell the submission sessions: %s", error)
+        return {}
+    rows = (line.split(" ", 2) for line in text.decode(errors="replace").splitlines() if line)
+    return {(row[0], row[1]): row[2] for row in rows if len(row) == 3}
+
+
+def _children(parent: int) -> list[processes.Process]:
+    if not parent:
+        return []
+    found = (processes.read(int(path.name)) for path in PROC.iterdir() if path.name.isdigit())
+    return [process for process in found if process is not None and process.parent == parent]
+
+
+def _socket_inodes(pid: int) -> set[str]:
+    inodes = set()
+    try:
+        for entry in os.scandir(PROC / str(pid) / "fd"):
+            target = os.readlink(entry.path)  # noqa: PTH115 - scandir's own path
+            if target.startswith("socket:["):
+                inodes.add(target[8:-1])
+    except OSError:  # it ended meanwhile
+        return set()
+    return inodes
+
+
+def _master(path: Path) -> int:
+    """The pid in a daemon's own pid file, which root wrote; 0 if it does not run."""
+    try:
+        return int(path.read_text().strip())
+    except (OSError, ValueError):
+        return 0

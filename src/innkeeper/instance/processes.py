@@ -1,0 +1,123 @@
+"""Which processes belong to an instance, and signals that never hit a stranger.
+
+A process is the instance's when its environment carries the instance's mark, which supervisor sets and Postfix and
+Dovecot pass on to their children, or when its parent is such a process. It is named by pid and start time together,
+and signalled through a pidfd after both were looked at again: a pid that was given to somebody else in between is left
+alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "INNKEEPER_INSTANCE"
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process, named so that a later one with its pid is another."""
+
+    pid: int
+    start_time: int
+    parent: int
+    command: str
+
+
+def read(pid: int) -> Process | None:
+    """The process that has this pid now, or None."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_text()
+    except (OSError, ValueError):
+        return None
+    head, _, tail = stat.rpartition(")")
+    fields = tail.split()
+    if fields[0] == "Z":  # ended, waiting for its parent to notice
+        return None
+    return Process(pid, int(fields[19]), int(fields[1]), head.partition("(")[2])
+
+
+def has_mark(pid: int, tag: str) -> bool:
+    """Whether the process was started by the instance's supervisor, directly or not."""
+    try:
+        environment = (PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return False
+    return f"{MARK}={tag}".encode() in environment.split(b"\0")
+
+
+def of_instance(tag: str) -> list[Process]:
+    """Every process of the instance: the marked ones, and their descendants."""
+    everything = {
+        process.pid: process
+        for path in PROC.iterdir()
+        if path.name.isdigit() and (process := read(int(path.name))) is not None
+    }
+    found: dict[int, Process] = {}
+    for process in everything.values():
+        chain: list[Process] = []
+        step: Process | None = process
+        while step is not None and step.pid not in found and step not in chain:
+            chain.append(step)
+            if has_mark(step.pid, tag):
+                found.update((p.pid, p) for p in chain)
+                break
+            step = everything.get(step.parent)
+        else:
+            if step is not None and step.pid in found:
+                found.update((p.pid, p) for p in chain)
+    return sorted(found.values(), key=lambda p: p.pid)
+
+
+def send(process: Process, number: signal.Signals) -> bool:
+    """Signal exactly this process. Tells whether it was still there."""
+    try:
+        fd = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        now = read(process.pid)
+        if now is None or now.start_time != process.start_time:
+            return False
+        signal.pidfd_send_signal(fd, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def wait_ended(processes: Iterable[Process], timeout_s: float) -> list[Process]:
+    """Wait for processes to end; answers those that did not."""
+    deadline = time.monotonic() + timeout_s
+    left: list[Process] = []
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            fd = os.pidfd_open(process.pid)
+            try:
+                now = read(process.pid)
+                if now is None or now.start_time != process.start_time:
+                    continue
+                ready, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    left.append(process)
+            finally:
+                os.close(fd)
+    return left
+
+
+def end(processes: list[Process], patience_s: float = 10) -> None:
+    """Ask processes to end, and kill those that do not in time."""
+    for process in processes:
+        send(process, signal.SIGTERM)
+    left = wait_ended(processes, patience_s)
+    for process in left:
+        send(process, signal.SIGKILL)
+    wait_ended(left, 5)

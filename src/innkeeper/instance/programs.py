@@ -1,0 +1,64 @@
+"""The programs of an instance, in the order in which they start."""
+
+from __future__ import annotations
+
+from innkeeper.instance.config import Instance
+from innkeeper.instance.database import program_environment
+from innkeeper.instance.supervision import Program, quote
+
+DRIVER = "innkeeper.components.drivers.postfix_dovecot"
+PANEL_WORKERS = 2
+
+MAIL = ("keeper", "policy", "dovecot", "postfix")
+"""Run on while the panel is being migrated."""
+
+
+def programs(instance: Instance) -> list[Program]:
+    """Everything that supervisor runs. The keeper is first and so ends last."""
+    environment = program_environment(instance)
+    panel = instance.users.panel
+    database = instance.database
+
+    def python(name: str, *words: str, user: str = panel, umask: str = "027", stop_wait_s: int = 10) -> Program:
+        return Program(name, quote(instance.python, "-m", *words), user, umask, environment, stop_wait_s)
+
+    policy_lookups = (
+        ("--postgresql-url-file", f"{instance.secrets}/policy-url")
+        if database.server
+        else ("--sqlite", f"{database.path}", "--counters", f"{instance.state}/lib/policy/counters.sqlite3")
+    )
+    keeper = [python("keeper", "innkeeper.instance.keeper", str(database.path))] if not database.server else []
+    has_cli = (instance.program / "innkeeper/doors/cli/server.py").exists()
+    cli = [python("cli", "innkeeper.doors.cli.server")] if has_cli else []
+    return [
+        *keeper,
+        python("hostd", "innkeeper.hostd", user="root", umask="022"),
+        python(
+            "policy",
+            *(f"{DRIVER}.policy", "--socket", str(instance.policy_socket)),
+            *("--quota-socket", f"{instance.run_dir}/dovecot/quota-status"),
+            *policy_lookups,
+            user=instance.users.policy,
+            umask="077",
+        ),
+        Program(
+            "dovecot", quote("/usr/sbin/dovecot", "-F", "-c", instance.etc / "dovecot" / "dovecot.conf"), stop_wait_s=20
+        ),
+        # `postfix start-fg` would leave the master behind when it is stopped: it makes a session of its own.
+        Program(
+            "postfix",
+            quote("/usr/lib/postfix/sbin/master", "-d"),
+            environment={"MAIL_CONFIG": f"{instance.etc}/postfix"},
+        ),
+        python(
+            "panel",
+            *("granian", "--interface", "rsgi", "--host", instance.host, "--port", str(instance.ports.panel)),
+            *("--workers", str(PANEL_WORKERS), "--no-ws", "--respawn-failed-workers"),
+            *("--ssl-certificate", str(instance.certificate), "--ssl-keyfile", str(instance.certificate_key)),
+            # Integrations in use speak TLS 1.2.
+            *("--ssl-protocol-min", "tls1.2", "innkeeper.doors.rsgi:application"),
+            stop_wait_s=20,
+        ),
+        *cli,
+        python("worker", "innkeeper.jobs.worker", stop_wait_s=30),
+    ]

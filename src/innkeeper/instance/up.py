@@ -1,0 +1,220 @@
+"""Brings an instance up, or finds that it is up."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from innkeeper.instance import database, demo, machine, mailserver, processes, program, readiness, tree, users
+from innkeeper.instance.config import (
+    FILE_NAME,
+    Instance,
+    InstanceError,
+    Ports,
+    check_state_path,
+    database_password,
+    parse_database_url,
+    write_file,
+)
+from innkeeper.instance.programs import MAIL, programs
+from innkeeper.instance.report import Report
+from innkeeper.instance.supervision import RUNNING, STARTED, Supervisor, write_config
+from innkeeper.instance.users import Ids
+
+OPENED = "opened-parents.json"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for."""
+
+    state: Path
+    environment: Path
+    port_base: int | None = None
+    database_url: str | None = None
+    demo: bool = True
+
+
+def describe(wanted: Wanted) -> tuple[Instance, bool]:
+    """The instance of a state folder, and whether it is new.
+
+    Raises InstanceError when the folder holds an instance that was asked for differently.
+    """
+    state = check_state_path(wanted.state)
+    if not (state / FILE_NAME).exists():
+        if state.exists() and any(state.iterdir()):
+            raise InstanceError(f"{state} is not empty and holds no instance. Name an empty or a new folder.")
+        return (
+            Instance.new(
+                state,
+                environment=wanted.environment,
+                port_base=wanted.port_base or 0,
+                database_url=wanted.database_url,
+            ),
+            True,
+        )
+    instance = Instance.load(state)
+    if instance.state != state:
+        raise InstanceError(f"The instance in {state} was made in {instance.state}; move it back there.")
+    if wanted.database_url and parse_database_url(wanted.database_url) != instance.database.server:
+        raise InstanceError(f"This instance uses the database {instance.database.shown}. Use another --state.")
+    if wanted.port_base is not None:
+        ports = Ports.with_base(wanted.port_base)
+        if ports != instance.ports and Supervisor(instance).answers():
+            raise InstanceError("This instance runs on other ports. Bring it down first.")
+        instance = dataclasses.replace(instance, ports=ports)
+    return dataclasses.replace(instance, environment=wanted.environment), False
+
+
+def up(wanted: Wanted, report: Report) -> dict[str, Any]:
+    """Bring the instance up and wait until every program does its work; what `--json` prints.
+
+    Raises InstanceError with a sentence for the user.
+    """
+    machine.check_root()
+    instance, new = describe(wanted)
+    machine.check_disk(instance.state)
+    program.refuse_newer(instance)
+    supervisor = Supervisor(instance)
+    if new or not supervisor.answers():
+        _clear_leftovers(instance, report)
+        machine.check_ports(instance.host, instance.ports)
+
+    ids = users.ensure(instance)
+    tree.make_folders(instance, ids)
+    _open_parents(instance, ids, report)
+    instance.save(ids.group)
+    password = database_password(wanted.database_url) if wanted.database_url else None
+    tree.make_secrets(instance, ids, password)
+    certificate_changed = tree.make_certificate(instance, ids)
+    program.lay(instance)
+    _check_program(instance, ids)
+    changed = mailserver.write(instance, ids) | ({"dovecot", "postfix", "panel"} if certificate_changed else set())
+    config_changed = write_config(instance, programs(instance))
+    database_ready = program.is_recorded(instance)
+
+    if not supervisor.answers():
+        supervisor.launch()
+        changed = set()
+    elif config_changed:
+        report.step("taking over a changed configuration")
+        supervisor.reload_config()
+    names = [p.name for p in programs(instance)]
+    if not database_ready:
+        report.step("making the database ready")
+        for name in reversed(names):
+            if name not in MAIL:
+                supervisor.stop(name)
+        if instance.database.server:
+            database.make_roles(instance)
+        database.set_up(instance, ids)
+        program.record(instance)
+    started = _start(instance, supervisor, names, changed, report)
+    program.forget_old(instance)
+
+    report.step("everything was up already" if not started else "everything is up")
+    shown = _demo(instance, report) if wanted.demo else None
+    return summary(instance, shown)
+
+
+def _start(
+    instance: Instance, supervisor: Supervisor, names: list[str], changed: set[str], report: Report
+) -> list[str]:
+    """Start what does not run and restart what changed, one after the other; what was started."""
+    started = []
+    probes = readiness.probes(instance)
+    for name in names:
+        state = supervisor.states().get(name, {}).get("statename")
+        if state in STARTED and name not in changed:
+            if state == RUNNING and readiness.works(probes.get(name, lambda: True)):
+                continue
+        elif name in changed:
+            supervisor.stop(name)
+        begun = time.monotonic()
+        supervisor.start(name)
+        readiness.wait(instance, supervisor, name)
+        report.step(f"{name} is ready", time.monotonic() - begun)
+        started.append(name)
+    return started
+
+
+def _clear_leftovers(instance: Instance, report: Report) -> None:
+    """End what a killed supervisor left behind: its programs run on, and hold the ports."""
+    left = processes.of_instance(instance.tag)
+    if left:
+        report.step(f"ending {len(left)} processes that lost their supervisor")
+        processes.end(left)
+
+
+def _open_parents(instance: Instance, ids: Ids, report: Report) -> None:
+    opened = machine.open_parents(instance, ids)
+    if opened:
+        path = instance.state / OPENED
+        known = json.loads(path.read_text()) if path.exists() else []
+        write_file(path, json.dumps(sorted({*known, *map(str, opened)})) + "\n", mode=0o600)
+        folders = ", ".join(map(str, opened))
+        report.step(f"let the service users pass through {folders} (an ACL entry x, taken back by `down`)")
+
+
+def _check_program(instance: Instance, ids: Ids) -> None:
+    """Raises InstanceError when the panel's user cannot run the program: a folder on the way is closed to it."""
+    done = subprocess.run(
+        [str(instance.python), "-c", "import innkeeper"],
+        env=database.program_environment(instance),
+        cwd="/",
+        user=ids.panel,
+        group=ids.group,
+        extra_groups=[],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise InstanceError(
+            f"The user {instance.users.panel} cannot read {instance.program} or {instance.environment}."
+            " Choose a place that is open to it with --state."
+        )
+
+
+def _demo(instance: Instance, report: Report) -> list[dict[str, Any]] | None:
+    path = instance.state / "demo.json"
+    if path.exists():
+        steps: list[dict[str, Any]] = json.loads(path.read_text())
+        return steps
+    steps = demo.run(instance, report)
+    write_file(path, json.dumps(steps) + "\n", mode=0o644)
+    return steps
+
+
+def summary(instance: Instance, steps: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """Where everything is. No secret."""
+    ports = dataclasses.asdict(instance.ports)
+    panel = ports.pop("panel")
+    return {
+        "panel": {
+            "url": f"https://{instance.host}:{panel}/",
+            "admin": "admin",
+            "password_file": str(instance.secrets / "admin-password"),
+        },
+        **{name: {"host": instance.host, "port": port} for name, port in ports.items()},
+        "database": instance.database.shown,
+        "state": str(instance.state),
+        "demo": steps,
+    }
+
+
+def show(result: dict[str, Any], instance: Instance, new: bool) -> None:
+    """Print where to log in; the password only the first time."""
+    out = sys.stdout
+    out.write(f"\nPanel       {result['panel']['url']}  (user admin)\n")
+    if new:
+        out.write(f"Password    {(instance.secrets / 'admin-password').read_text().strip()}  (shown once)\n")
+    out.write(f"            it stands in {result['panel']['password_file']}\n")
+    for name, label in (("smtp", "SMTP"), ("submission", "Submission"), ("imap", "IMAP"), ("pop3", "POP3")):
+        out.write(f"{label:<12}{result[name]['host']}:{result[name]['port']}\n")
+    out.write(f"ManageSieve {result['sieve']['host']}:{result['sieve']['port']}\n")
+    out.write(f"Database    {result['database']}\nState       {result['state']}\n")
