@@ -62,6 +62,7 @@ OLD_TYPES = {
     "server": NEW_TYPES["server"],
     "secret_key": NEW_TYPES["secret_key"],
     "ip": NEW_TYPES["ip"],
+    "mail": OperatorType("mail-old", "OldMailTypeRequest", "OldMailResponseType"),
 }
 
 

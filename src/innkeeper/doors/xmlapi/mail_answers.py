@@ -1,0 +1,121 @@
+"""Writes mail accounts and preferences in the new dialect.
+
+`get_info` is asked for whole sites: each account becomes text in one go, without elements in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from innkeeper.doors.xmlapi.call import Call
+from innkeeper.doors.xmlapi.results import error_fragment
+from innkeeper.doors.xmlapi.versions import Version
+from innkeeper.doors.xmlapi.writer import Writer, escape
+from innkeeper.mail import queries
+from innkeeper.mail.queries import AccountInfo, Part, ReplyInfo
+
+FIRST_WITH_LIMIT = Version.parse("1.6.6.0")
+FIRST_WITH_END_DATE = Version.parse("1.6.8.0")
+
+PARTS = {"forwarding": Part.RECIPIENTS, "aliases": Part.ALIASES, "autoresponder": Part.REPLIES}
+NO_REPLY = ReplyInfo("", False, "", "no", "", "", "text/plain", "UTF-8", "", None, None, "", None, None)
+WORD = {False: "false", True: "true"}
+
+
+def write_infos(call: Call, site_id: int, names: Sequence[str] | None, flags: frozenset[str]) -> None:
+    """A result for each account, or one bare result for a site without any.
+
+    Raises NotFound for the site before anything is written.
+    """
+    wanted = Part.NOTHING
+    for flag in flags:
+        wanted |= PARTS.get(flag, Part.NOTHING)
+    infos = queries.account_infos(call.actor, site_id, names, wanted)
+    writer = call.writer
+    line, inner, innermost = writer.line(), writer.line(1), writer.line(2)
+    text_of = _formatter(writer, flags, call.version)
+    found = False
+    for info in infos:
+        found = True
+        if isinstance(info, AccountInfo):
+            writer.append(text_of(info))
+        else:
+            name, error = info
+            writer.append(
+                f"{line}<result>{error_fragment(error, inner)}{inner}<mailname>{innermost}<name>{escape(name)}</name>"
+                f"{inner}</mailname>{line}</result>"
+            )
+    if not found:
+        with call.result():
+            pass
+
+
+def _formatter(writer: Writer, flags: frozenset[str], version: Version) -> Callable[[AccountInfo], str]:
+    """How one account becomes the text of its result, for this request."""
+    result, inside, line, deeper, deepest = (writer.line(depth) for depth in range(5))
+    head = f"{result}<result>{inside}<status>ok</status>{inside}<mailname>{line}<id>"
+    tail = f"{inside}</mailname>{result}</result>"
+    mailbox, usage, forwarding, aliases, autoresponder = (
+        flag in flags for flag in ("mailbox", "mailbox-usage", "forwarding", "aliases", "autoresponder")
+    )
+    has_limit = version >= FIRST_WITH_LIMIT
+    has_end_date = version >= FIRST_WITH_END_DATE
+
+    def leaf(indent: str, tag: str, text: str) -> str:
+        return f"{indent}<{tag}>{escape(text)}</{tag}>" if text else f"{indent}<{tag}/>"
+
+    def forwarding_of(info: AccountInfo) -> str:
+        addresses = "".join(leaf(deeper, "address", each) for each in dict.fromkeys(info.redirect + info.group))
+        enabled = WORD[info.redirect_enabled or info.group_enabled]
+        return f"{line}<forwarding>{deeper}<enabled>{enabled}</enabled>{addresses}{line}</forwarding>"
+
+    def autoresponder_of(info: AccountInfo) -> str:
+        reply = next((each for each in info.replies if each.enabled), info.replies[0] if info.replies else NO_REPLY)
+        enabled = WORD[bool(info.autoresponders_enabled and reply.enabled)]
+        attachments = "".join(
+            f"{deeper}<attachment>{leaf(deepest, 'file-name', name)}{deeper}</attachment>" for name in reply.attachments
+        )
+        parts = [
+            f"{line}<autoresponder>{deeper}<enabled>{enabled}</enabled>",
+            leaf(deeper, "subject", reply.subject),
+            leaf(deeper, "content_type", reply.content_type),
+            leaf(deeper, "charset", reply.charset),
+            leaf(deeper, "text", reply.text),
+            attachments,
+            leaf(deeper, "forward", reply.forward),
+        ]
+        if has_end_date and reply.end_date:
+            parts.append(leaf(deeper, "end_date", reply.end_date))
+        parts.append(f"{line}</autoresponder>")
+        return "".join(parts)
+
+    def mailbox_of(info: AccountInfo) -> str:
+        enabled = WORD[info.mailbox_enabled]
+        settings = f"{deeper}<enabled>{enabled}</enabled>{deeper}<quota>{info.quota}</quota>" if mailbox else ""
+        used = f"{deeper}<usage>{info.used_bytes}</usage>" if usage else ""
+        return f"{line}<mailbox>{settings}{used}{line}</mailbox>"
+
+    def text_of(info: AccountInfo) -> str:
+        asked = ""
+        if mailbox or usage:
+            asked = mailbox_of(info)
+        if forwarding:
+            asked += forwarding_of(info)
+        if aliases and info.aliases:
+            asked += "".join(leaf(line, "alias", alias) for alias in info.aliases)
+        if autoresponder:
+            asked += autoresponder_of(info)
+        secret = leaf(line, "user-guid", info.user_guid) if info.user_guid else f"{line}<password/>"
+        last = ""
+        if has_limit:
+            limit = "default" if info.outgoing_limit is None else info.outgoing_limit
+            last = (
+                f"{line}<outgoing-messages-mbox-limit>{limit}</outgoing-messages-mbox-limit>"
+                f"{leaf(line, 'description', info.description)}"
+            )
+        return (
+            f"{head}{info.id}</id>{line}<name>{escape(info.name)}</name>{asked}{secret}"
+            f"{line}<antivir>{info.antivir}</antivir>{last}{tail}"
+        )
+
+    return text_of

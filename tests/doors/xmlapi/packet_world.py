@@ -1,0 +1,57 @@
+"""The people and objects that every packet pair finds.
+
+The administrator has id 1. Rita is a reseller and Carol her customer; Alice owns two webspaces, Charlie is a stranger
+to her. Ids are fixed, because packets name sites by id. Each of them logs in with the secret key `NAME-key`.
+"""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.utils import timezone
+
+from innkeeper.accounts.models import Account, SecretKey
+from innkeeper.accounts.operations import key_hash
+from innkeeper.hosting.models import Site, Webspace
+from innkeeper.mail.models import MailService
+
+EXAMPLE, EMPTY, CHARLIES, CAROLS, MUELLER = 7, 8, 9, 10, 11
+FIRST_FREE_ID = 100
+
+
+def build() -> None:
+    """Fill an empty database."""
+    admin = account(1, "admin", Account.Kind.ADMINISTRATOR, None)
+    rita = account(2, "rita", Account.Kind.RESELLER, admin)
+    alice = account(3, "alice", Account.Kind.CUSTOMER, admin)
+    charlie = account(4, "charlie", Account.Kind.CUSTOMER, admin)
+    carol = account(5, "carol", Account.Kind.CUSTOMER, rita)
+    webspace(EXAMPLE, "example.test", alice)
+    webspace(EMPTY, "empty.test", alice)
+    webspace(CHARLIES, "charlie.test", charlie)
+    webspace(CAROLS, "carol.test", carol)
+    webspace(MUELLER, "müller.test", alice, "xn--mller-kva.test")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for table in ("accounts_account", "hosting_site"):
+                cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, FIRST_FREE_ID])
+
+
+def account(id_: int, login: str, kind: Account.Kind, owner: Account | None) -> Account:
+    """Somebody who can log in by key alone."""
+    made = Account.objects.create(
+        id=id_, login=login, kind=kind, owner=owner, password="", contact_name=login.title(),
+        email=f"{login}@example.test", created_at=timezone.now(),
+    )  # fmt: skip
+    SecretKey.objects.create(
+        account=made, key_hash=key_hash(f"{login}-key"), addresses="127.0.0.1", created_at=timezone.now()
+    )
+    return made
+
+
+def webspace(id_: int, name: str, owner: Account, ascii_name: str = "") -> None:
+    """A webspace with its main site and its mail."""
+    ascii_name = ascii_name or name
+    site = Site.objects.create(id=id_, name=name, ascii_name=ascii_name, created_at=timezone.now())
+    Webspace.objects.create(site=site, owner=owner)
+    Site.objects.filter(pk=id_).update(webspace_id=id_)
+    MailService.objects.create(site=site, domain_key=f"@{ascii_name}", bounce_address=f"site-{id_}@bounce.invalid")

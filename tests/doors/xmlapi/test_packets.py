@@ -1,0 +1,70 @@
+"""Runs every packet pair: `tests/packets/OPERATOR/NAME.xml` and its answer, `NAME.answer.xml`.
+
+Answers are written from the protocol's reference, never recorded. In an answer `{id}`, `{text}`, `{any}`, `{guid}`,
+`{key}` and `{date}` stand for what cannot be known beforehand; white space between elements is free. A request says
+who sends it by `<?caller alice?>` at its beginning; without that it is the administrator.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import packet_world
+import pytest
+from lxml import etree
+from packet_client import request
+
+from innkeeper.doors.xmlapi import schema
+from innkeeper.doors.xmlapi.versions import resolve
+
+pytestmark = pytest.mark.django_db
+
+PACKETS = Path(__file__).parents[2] / "packets"
+REQUESTS = sorted(path for path in PACKETS.glob("*/*.xml") if not path.name.endswith(".answer.xml"))
+HOLES = {
+    "{id}": "[1-9][0-9]*",
+    "{text}": "[^<]+",
+    "{any}": "[^<]*",
+    "{guid}": "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "{key}": "[0-9a-f-]{32,36}",
+    "{date}": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+}
+
+
+def compact(document: str) -> str:
+    document = re.sub(r"<!--.*?-->", "", document, flags=re.DOTALL)
+    return re.sub(r">\s+<", "><", document.strip())
+
+
+def pattern(expected: str) -> str:
+    parts = re.split("(" + "|".join(map(re.escape, HOLES)) + ")", compact(expected))
+    return "".join(HOLES.get(part, re.escape(part)) for part in parts)
+
+
+def send(path: Path, *, pretty: bool = False) -> bytes:
+    packet = path.read_bytes()
+    caller = re.search(rb"<\?caller (\w+)\?>", packet)
+    headers = {"KEY": f"{caller[1].decode() if caller else 'admin'}-key"}
+    if pretty:
+        headers["HTTP_PRETTY_PRINT"] = "TRUE"
+    status, _, content = request(packet, headers)
+    assert status == "200 OK"
+    return content
+
+
+@pytest.mark.parametrize("path", REQUESTS, ids=[f"{path.parent.name}/{path.stem}" for path in REQUESTS])
+def test_pair(path: Path) -> None:
+    packet_world.build()
+    content = send(path)
+    expected = path.with_suffix(".answer.xml").read_text()
+    answer = compact(content.decode())
+    if not re.fullmatch(pattern(expected), answer):
+        assert answer.replace("><", ">\n<") == compact(expected).replace("><", ">\n<")
+    root = etree.fromstring(content)
+    schema.answer_schema(resolve(root.get("version")).dialect).assertValid(root)
+
+
+def test_every_pair_is_complete() -> None:
+    answers = set(PACKETS.glob("*/*.answer.xml"))
+    assert answers == {path.with_suffix(".answer.xml") for path in REQUESTS}
