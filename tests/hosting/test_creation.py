@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from django.utils import timezone
+from hosting_records import MakeCustomer, MakeWebspace, events
 
 from innkeeper.accounts.models import Account
-from innkeeper.accounts.operations import CustomerChanges, NewCustomer, create_customer, update_customer
+from innkeeper.accounts.operations import CustomerChanges, update_customer
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import (
     AlreadyExists,
@@ -21,46 +21,15 @@ from innkeeper.core.errors import (
 from innkeeper.core.models import AuditEntry, OutboxEvent
 from innkeeper.core.operation import planning
 from innkeeper.hosting.models import HostingProperty, Site, Webspace
-from innkeeper.hosting.operations import create_site, create_webspace
+from innkeeper.hosting.operations import create_site
 from innkeeper.hosting.queries import find_site, find_webspace, limits_of, permissions_of, visible_sites
-from innkeeper.hosting.requests import Entitlements, HostingSettings, NewSite, NewWebspace
+from innkeeper.hosting.requests import Entitlements, HostingSettings, NewSite
 from innkeeper.mail.models import MailService
 
-pytestmark = pytest.mark.django_db
 
-
-@pytest.fixture
-def admin() -> Actor:
-    account = Account.objects.create(kind="admin", login="admin", contact_name="Admin", created_at=timezone.now())
-    return Actor(ActorKind.ADMINISTRATOR, account.pk, "admin")
-
-
-def customer(actor: Actor, login: str, **changes: Any) -> Actor:
-    request = NewCustomer(**({"login": login, "password": "Bread-4-All", "contact": {"contact_name": login}} | changes))
-    account = create_customer(actor, request)
-    return Actor(ActorKind.CUSTOMER, account.pk, login)
-
-
-@pytest.fixture
-def alice(admin: Actor) -> Actor:
-    return customer(admin, "alice")
-
-
-@pytest.fixture
-def charlie(admin: Actor) -> Actor:
-    return customer(admin, "charlie")
-
-
-def webspace(admin: Actor, owner: Actor, name: str = "bakery.example", **changes: Any) -> Webspace:
-    return create_webspace(admin, NewWebspace(name=name, owner_id=owner.account_id, **changes))
-
-
-def events() -> list[tuple[str, dict[str, str]]]:
-    rows = OutboxEvent.objects.order_by("pk")
-    return [(row.event, {k: v for k, v in json.loads(row.parameters).items() if v}) for row in rows]
-
-
-def test_a_webspace_shares_its_id_with_its_main_site_and_has_mail(admin: Actor, alice: Actor) -> None:
+def test_a_webspace_shares_its_id_with_its_main_site_and_has_mail(
+    admin: Actor, alice: Actor, webspace: MakeWebspace
+) -> None:
     made = webspace(admin, alice, "Bäckerei.example")
     site = Site.objects.get()
     assert made.pk == site.pk == site.webspace_id
@@ -70,7 +39,9 @@ def test_a_webspace_shares_its_id_with_its_main_site_and_has_mail(admin: Actor, 
     assert (mail.enabled, mail.unknown_action) == (True, "reject")
 
 
-def test_events_carry_the_catalogue_s_parameters_and_no_password(admin: Actor, alice: Actor) -> None:
+def test_events_carry_the_catalogue_s_parameters_and_no_password(
+    admin: Actor, alice: Actor, webspace: MakeWebspace
+) -> None:
     hosting = HostingSettings("vrt_hst", {"ftp_login": "bakery", "ftp_password": "Crumb-9-Tray", "php": "1"})
     webspace(admin, alice, hosting=hosting)
     assert events() == [
@@ -92,13 +63,15 @@ def test_events_carry_the_catalogue_s_parameters_and_no_password(admin: Actor, a
     assert dict(HostingProperty.objects.values_list("name", "value")) == {"php": "true"}
 
 
-def test_names_are_found_in_any_case_and_in_punycode(admin: Actor, alice: Actor) -> None:
+def test_names_are_found_in_any_case_and_in_punycode(admin: Actor, alice: Actor, webspace: MakeWebspace) -> None:
     made = webspace(admin, alice, "Bäckerei.example")
     for name in ("BÄCKEREI.example", "XN--bckerei-5wa.Example", "bäckerei.example."):
         assert find_site(alice, name=name).pk == made.pk
 
 
-def test_a_stranger_s_object_is_a_missing_one(admin: Actor, alice: Actor, charlie: Actor) -> None:
+def test_a_stranger_s_object_is_a_missing_one(
+    admin: Actor, alice: Actor, charlie: Actor, webspace: MakeWebspace
+) -> None:
     made = webspace(admin, alice)
     refusals = []
     for key in ({"id": made.pk}, {"name": "bakery.example"}, {"guid": made.site.guid}, {"id": 10**30}, {"name": "-"}):
@@ -113,7 +86,9 @@ def test_a_stranger_s_object_is_a_missing_one(admin: Actor, alice: Actor, charli
         create_site(charlie, NewSite("cakes.example", webspace_id=made.pk))
 
 
-def test_a_reseller_reaches_its_customers_and_nobody_else(admin: Actor, alice: Actor) -> None:
+def test_a_reseller_reaches_its_customers_and_nobody_else(
+    admin: Actor, alice: Actor, webspace: MakeWebspace, customer: MakeCustomer
+) -> None:
     account = Account.objects.create(kind="reseller", login="rita", contact_name="Rita", created_at=timezone.now())
     rita = Actor(ActorKind.RESELLER, account.pk, "rita")
     bob = customer(rita, "bob")
@@ -130,7 +105,7 @@ def test_a_reseller_reaches_its_customers_and_nobody_else(admin: Actor, alice: A
         webspace(alice, alice, "more.example")
 
 
-def test_taken_names_are_refused(admin: Actor, alice: Actor) -> None:
+def test_taken_names_are_refused(admin: Actor, alice: Actor, webspace: MakeWebspace, customer: MakeCustomer) -> None:
     made = webspace(admin, alice, external_id="crm-1")
     with pytest.raises(AlreadyExists):
         webspace(admin, alice, "BAKERY.example")
@@ -143,13 +118,15 @@ def test_taken_names_are_refused(admin: Actor, alice: Actor) -> None:
     assert Site.objects.count() == 1
 
 
-def test_a_subdomain_completes_its_name_and_belongs_to_its_parent_s_webspace(admin: Actor, alice: Actor) -> None:
+def test_a_subdomain_completes_its_name_and_belongs_to_its_parent_s_webspace(
+    admin: Actor, alice: Actor, webspace: MakeWebspace
+) -> None:
     made = webspace(admin, alice)
     shop = create_site(alice, NewSite("shop", parent_id=made.pk))
     assert (shop.name, shop.webspace_id, shop.parent_id) == ("shop.bakery.example", made.pk, made.pk)
 
 
-def test_limits_bind(admin: Actor, alice: Actor) -> None:
+def test_limits_bind(admin: Actor, alice: Actor, webspace: MakeWebspace) -> None:
     made = webspace(admin, alice, entitlements=Entitlements(limits={"max_site": "1", "max_unity_mobile_sites": "0"}))
     with pytest.raises(LimitReached, match="max_site"):
         create_site(alice, NewSite("cakes.example", webspace_id=made.pk))
@@ -157,7 +134,7 @@ def test_limits_bind(admin: Actor, alice: Actor) -> None:
     assert limits_of([made.pk])[made.pk]["max_box"] == -1
 
 
-def test_permissions_bind_the_customer_alone(admin: Actor, alice: Actor) -> None:
+def test_permissions_bind_the_customer_alone(admin: Actor, alice: Actor, webspace: MakeWebspace) -> None:
     made = webspace(admin, alice, entitlements=Entitlements(revoke_permissions=True, permissions={"manage_dns": "on"}))
     with pytest.raises(NotAllowed):
         create_site(alice, NewSite("cakes.example", webspace_id=made.pk))
@@ -180,14 +157,16 @@ def test_permissions_bind_the_customer_alone(admin: Actor, alice: Actor) -> None
         ({"ip_addresses": ("300.1.1.1",)}, "ip_address"),
     ],
 )
-def test_bad_values_name_their_field(admin: Actor, alice: Actor, changes: dict[str, Any], field: str) -> None:
+def test_bad_values_name_their_field(
+    admin: Actor, alice: Actor, changes: dict[str, Any], field: str, webspace: MakeWebspace
+) -> None:
     with pytest.raises(InvalidValue) as refused:
         webspace(admin, alice, **({"name": "bakery.example"} | changes))
     assert refused.value.field == field
     assert not Site.objects.exists()
 
 
-def test_a_plan_leaves_nothing_behind(admin: Actor, alice: Actor) -> None:
+def test_a_plan_leaves_nothing_behind(admin: Actor, alice: Actor, webspace: MakeWebspace) -> None:
     before = (AuditEntry.objects.count(), OutboxEvent.objects.count())
     with planning() as plan:
         webspace(admin, alice)
@@ -196,14 +175,14 @@ def test_a_plan_leaves_nothing_behind(admin: Actor, alice: Actor) -> None:
     assert before == (AuditEntry.objects.count(), OutboxEvent.objects.count())
 
 
-def test_a_suspended_owner_suspends_what_is_created_below(admin: Actor, alice: Actor) -> None:
+def test_a_suspended_owner_suspends_what_is_created_below(admin: Actor, alice: Actor, webspace: MakeWebspace) -> None:
     Account.objects.filter(pk=alice.account_id).update(status=16)
     made = webspace(admin, alice)
     assert made.site.status == 2
     assert create_site(admin, NewSite("cakes.example", webspace_id=made.pk)).status == 2
 
 
-def test_odd_status_is_refused(admin: Actor, alice: Actor) -> None:
+def test_odd_status_is_refused(admin: Actor, alice: Actor, webspace: MakeWebspace) -> None:
     for value in (1, 2, 8, 256, 272, 48):
         with pytest.raises(WrongStatus):
             webspace(admin, alice, status=value)

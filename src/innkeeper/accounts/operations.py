@@ -33,6 +33,7 @@ __all__ = [
     "create_customer",
     "key_hash",
     "refuse_locked",
+    "remove_customer",
     "update_customer",
 ]  # fmt: skip
 
@@ -188,3 +189,18 @@ def _store(account: Account) -> None:
         raise AlreadyExists(
             f"User account {account.login} or its external id already exists.", field="login"
         ) from error
+
+
+def remove_customer(actor: Actor, customer_id: int) -> None:
+    """Remove a customer with its webspaces, their sites and mail. Raises NotFound, NotAllowed."""
+    from innkeeper.hosting.operations import remove_webspaces  # hosting stands on accounts
+
+    find_customer(actor, id=customer_id)
+    if actor.kind is ActorKind.CUSTOMER:
+        raise NotAllowed("Permission denied: ask your provider to remove the account.")
+    with Operation(actor, "customer.remove") as operation:
+        customer = find_customer(actor, id=customer_id)
+        remove_webspaces(operation, list(customer.webspaces.values_list("pk", flat=True)))
+        operation.audit("client", customer.pk, customer.login)
+        operation.event(events.CLIENT_DELETE, customer.pk, old=events.described(customer))
+        customer.delete()

@@ -1,20 +1,28 @@
-"""Create sites inside webspaces."""
+"""Create sites inside webspaces, and change any site."""
 
 from __future__ import annotations
 
 from django.db import IntegrityError
 from django.utils import timezone
 
+from innkeeper.accounts.models import new_guid
 from innkeeper.core import names, status
-from innkeeper.core.actor import Actor
-from innkeeper.core.errors import AlreadyExists, InvalidValue, LimitReached, NotAllowed
+from innkeeper.core.actor import Actor, ActorKind
+from innkeeper.core.errors import AlreadyExists, InvalidValue, LimitReached, NotAllowed, NotFound
 from innkeeper.core.operation import Operation
 from innkeeper.hosting import catalogue, events
-from innkeeper.hosting.models import Site, Webspace
+from innkeeper.hosting.models import Site
+from innkeeper.hosting.operations.renaming import rename_site
 from innkeeper.hosting.operations.settings import apply_preferences, check_hosting, check_preferences, write_hosting
-from innkeeper.hosting.operations.webspaces import create_mail_service, require_free_name
+from innkeeper.hosting.operations.status import inherit_status, record_status
+from innkeeper.hosting.operations.webspaces import (
+    create_mail_service,
+    lock_webspace,
+    require_free_keys,
+    require_free_name,
+)
 from innkeeper.hosting.queries import find_site, find_webspace, limit, permits
-from innkeeper.hosting.requests import NewSite
+from innkeeper.hosting.requests import NewSite, SiteChanges
 
 
 def create_site(actor: Actor, request: NewSite) -> Site:
@@ -53,8 +61,8 @@ def create_site(actor: Actor, request: NewSite) -> Site:
     )
     apply_preferences(site, request.preferences)
     with Operation(actor, "site.create") as operation:
-        # The lock serialises the check of the limit; SQLite's one writer needs none.
-        main = Webspace.objects.select_for_update().select_related("site").get(pk=webspace.pk).site
+        webspace = lock_webspace(webspace.pk)  # serialises the check of the limit
+        main = webspace.site
         if status.is_suspended(main.status) or (parent is not None and status.is_suspended(parent.status)):
             site.status |= status.INHERITED
         require_free_name(ascii_name, name)
@@ -78,3 +86,59 @@ def _require_room(webspace_id: int, name: str) -> None:
         raise LimitReached(
             f"The limit {name} of this webspace is reached ({count} of {allowed} in use). Ask your provider for more."
         )
+
+
+def update_site(actor: Actor, site_id: int, changes: SiteChanges) -> Site:
+    """Change a site. On a main site, name and status are the webspace's.
+
+    Raises NotFound, NotAllowed, AlreadyExists, InvalidValue, WrongStatus.
+    """
+    site = find_site(actor, id=site_id)
+    webspace_id = site.webspace_id
+    if webspace_id is None:
+        raise NotFound("Site does not exist")
+    if changes.name is not None and not permits(actor, webspace_id, "create_domains"):
+        raise NotAllowed("Permission denied: ask your provider to rename the site.")
+    if changes.hosting is not None and not permits(actor, webspace_id, "manage_phosting"):
+        raise NotAllowed("Permission denied: ask your provider for the right to change hosting settings.")
+    preferences = changes.preferences
+    if actor.kind is ActorKind.CUSTOMER and (preferences.bandwidth, preferences.max_connections) != (None, None):
+        raise NotAllowed("Permission denied: ask your provider to change bandwidth or connections.")
+    if changes.turn_off_action not in (None, "disable", "suspend"):
+        raise InvalidValue(
+            f"turn-off-action: {changes.turn_off_action!r} is unknown. Use disable or suspend.", field="turn-off-action"
+        )
+    is_main = site.pk == webspace_id
+    was_virtual = site.hosting_type == Site.Hosting.VIRTUAL
+    checked = check_hosting(changes.hosting, webspace=is_main, new=not was_virtual)
+    check_preferences(preferences)
+    new_name = None if changes.name is None else names.domain(changes.name)
+    with Operation(actor, "site.update") as operation:
+        webspace = lock_webspace(webspace_id)
+        site = webspace.site if is_main else find_site(actor, id=site_id)
+        old_name, old_status = site.name, site.status
+        if changes.status is not None:
+            site.status = status.requested(actor, old_status, changes.status, web_only=True)
+            if changes.status == status.ACTIVE:
+                site.turn_off_action = ""
+            elif changes.turn_off_action is not None:
+                site.turn_off_action = changes.turn_off_action
+        if changes.new_guid:
+            site.guid = new_guid()
+        apply_preferences(site, preferences)
+        write_hosting(operation, site, webspace, checked)
+        if is_main:
+            require_free_keys(webspace)
+            webspace.save()
+        site.save()
+        if new_name is not None:
+            rename_site(site, *new_name)
+        if changes != SiteChanges(status=changes.status, turn_off_action=changes.turn_off_action):
+            operation.audit("site", site.pk, site.name)
+            operation.event(
+                events.DOMAIN_UPDATE, site.pk, old={"domain_name": old_name}, new={"domain_name": site.name}
+            )
+        if site.status != old_status:
+            record_status(operation, site, old_status)
+            inherit_status(operation, webspace_ids=[webspace_id])
+    return site

@@ -11,6 +11,7 @@ from innkeeper.core.operation import Operation
 from innkeeper.core.status import INHERITED, WEB_ONLY, is_suspended
 from innkeeper.hosting import events
 from innkeeper.hosting.models import Site, Webspace
+from innkeeper.jobs.effects import end_site_sessions
 
 # Set statements: an owner may have thousands of sites. `~` is written out, SQLite and PostgreSQL agree on the rest.
 _CLIENTS = f"""
@@ -62,8 +63,6 @@ def inherit_status(
 
 def end_sessions(site_ids: Sequence[int]) -> None:
     """Ask that the mail sessions on these sites end. Call it inside the operation, before names or accounts change."""
-    from innkeeper.jobs.effects import end_site_sessions  # type: ignore[import-not-found,unused-ignore]
-
     if site_ids:
         end_site_sessions(site_ids)
 

@@ -1,4 +1,4 @@
-"""Create webspaces and change what they entitle to."""
+"""Create and change webspaces."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from typing import Any
 from django.db import IntegrityError
 from django.utils import timezone
 
-from innkeeper.accounts.models import Account
+from innkeeper.accounts.models import Account, new_guid
 from innkeeper.accounts.queries import visible_accounts
 from innkeeper.core import names, status
 from innkeeper.core.actor import Actor, ActorKind
-from innkeeper.core.errors import AlreadyExists, InvalidValue, IPAddressNotFound, NotAllowed, OwnerNotFound
+from innkeeper.core.errors import AlreadyExists, InvalidValue, IPAddressNotFound, NotAllowed, NotFound, OwnerNotFound
 from innkeeper.core.operation import Operation
 from innkeeper.hosting import catalogue, events
 from innkeeper.hosting.models import PHPSetting, Site, Webspace, WebspaceLimit, WebspacePermission
+from innkeeper.hosting.operations.renaming import rename_site
 from innkeeper.hosting.operations.settings import (
     apply_preferences,
     check_hosting,
     check_preferences,
     write_hosting,
 )
-from innkeeper.hosting.requests import Entitlements, NewWebspace
+from innkeeper.hosting.operations.status import inherit_status, record_status
+from innkeeper.hosting.queries import find_webspace, permits
+from innkeeper.hosting.requests import Entitlements, NewWebspace, WebspaceChanges
 from innkeeper.mail.models import MailService
 from innkeeper.network.models import IPAddress
 
@@ -184,3 +187,91 @@ class CheckedEntitlements:
                 unique_fields=["webspace", "name"],
                 update_fields=["value"],
             )
+
+
+def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) -> Webspace:
+    """Change a webspace and its main site. A customer changes hosting, small preferences and its own suspension.
+
+    Raises NotFound, NotAllowed, OwnerNotFound, AlreadyExists, IPAddressNotFound, InvalidValue, WrongStatus.
+    """
+    webspace = find_webspace(actor, id=webspace_id)
+    _require_rights(actor, webspace, changes)
+    owner = None if changes.owner_id is None else require_owner(actor, changes.owner_id)
+    was_virtual = webspace.site.hosting_type == Site.Hosting.VIRTUAL
+    checked = check_hosting(changes.hosting, webspace=True, new=not was_virtual)
+    check_preferences(changes.preferences)
+    entitlements = CheckedEntitlements(changes.entitlements)
+    wanted = (changes.hosting.ip_addresses if changes.hosting else ()) or changes.ip_addresses
+    new_name = None if changes.name is None else names.domain(changes.name)
+    with Operation(actor, "webspace.update") as operation:
+        webspace = lock_webspace(webspace_id)
+        site = webspace.site
+        old_name, old_status = site.name, site.status
+        if changes.status is not None:
+            site.status = status.requested(actor, old_status, changes.status)
+        for name in ("external_id", "admin_description", "reseller_description"):
+            value = getattr(changes, name)
+            if value is not None:
+                setattr(webspace, name, (value.strip() or None) if name == "external_id" else value)
+        if owner is not None:
+            webspace.owner = owner
+        if changes.new_guid:
+            webspace.guid = new_guid()
+        if changes.preferences.outgoing_limit is not None:
+            webspace.outgoing_limit = changes.preferences.outgoing_limit
+        apply_preferences(site, changes.preferences)
+        if wanted:
+            webspace.ipv4, webspace.ipv6 = addresses_for(webspace.owner, wanted)
+        write_hosting(operation, site, webspace, checked)
+        require_free_keys(webspace)
+        try:
+            webspace.save()
+            site.save()
+        except IntegrityError as error:
+            raise AlreadyExists(f"The external id or the system user of {site.name} already exists.") from error
+        entitlements.write(webspace)
+        if new_name is not None:
+            rename_site(site, *new_name)
+        if changes != WebspaceChanges(status=changes.status):
+            operation.audit("webspace", site.pk, site.name)
+            operation.event(
+                events.DOMAIN_UPDATE, site.pk, old={"domain_name": old_name}, new={"domain_name": site.name}
+            )
+        if site.status != old_status:
+            record_status(operation, site, old_status)
+        if site.status != old_status or owner is not None:
+            inherit_status(operation, webspace_ids=[webspace.pk])
+    webspace.site.refresh_from_db(fields=["status"])
+    return webspace
+
+
+def _require_rights(actor: Actor, webspace: Webspace, changes: WebspaceChanges) -> None:
+    """Raises NotAllowed where a change is the provider's."""
+    if actor.kind is ActorKind.RESELLER and changes.admin_description is not None:
+        raise NotAllowed("Permission denied: admin-description belongs to the administrator.")
+    if actor.kind is not ActorKind.CUSTOMER:
+        return
+    preferences = changes.preferences
+    if (
+        any(value is not None for value in (
+            changes.owner_id, changes.external_id, changes.admin_description, changes.reseller_description,
+            preferences.bandwidth, preferences.max_connections, preferences.outgoing_limit,
+        ))
+        or changes.new_guid
+        or changes.ip_addresses
+        or (changes.hosting and changes.hosting.ip_addresses)
+        or not changes.entitlements.is_empty
+    ):  # fmt: skip
+        raise NotAllowed("Permission denied: ask your provider to change owner, addresses, limits or permissions.")
+    if changes.name is not None and not permits(actor, webspace.pk, "create_domains"):
+        raise NotAllowed("Permission denied: ask your provider to rename the webspace.")
+    if changes.hosting is not None and not permits(actor, webspace.pk, "manage_phosting"):
+        raise NotAllowed("Permission denied: ask your provider for the right to change hosting settings.")
+
+
+def lock_webspace(webspace_id: int) -> Webspace:
+    """The webspace and its main site, locked until the transaction ends. SQLite's one writer needs no lock."""
+    found = Webspace.objects.select_for_update(of=("self",)).filter(pk=webspace_id).first()
+    if found is None:
+        raise NotFound("domain does not exist")
+    return Webspace.objects.select_related("site", "owner", "ipv4", "ipv6").get(pk=webspace_id)

@@ -1,0 +1,72 @@
+"""Webspaces and sites that go, with everything on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from innkeeper.core.actor import Actor, ActorKind
+from innkeeper.core.errors import Failed, NotAllowed
+from innkeeper.core.operation import Operation
+from innkeeper.hosting import events
+from innkeeper.hosting.models import Site, Webspace
+from innkeeper.hosting.operations.settings import record_hosting_end
+from innkeeper.hosting.operations.webspaces import lock_webspace
+from innkeeper.hosting.queries import find_site, find_webspace, permits
+from innkeeper.mail.operations import bury_site_accounts
+
+
+def remove_webspace(actor: Actor, webspace_id: int) -> None:
+    """Remove a webspace with its sites and their mail. Stored mail lies in graves for a while.
+
+    Raises NotFound, NotAllowed.
+    """
+    find_webspace(actor, id=webspace_id)
+    if actor.kind is ActorKind.CUSTOMER:
+        raise NotAllowed("Permission denied: ask your provider to remove the webspace.")
+    with Operation(actor, "webspace.remove") as operation:
+        lock_webspace(webspace_id)
+        remove_webspaces(operation, [webspace_id])
+
+
+def remove_webspaces(operation: Operation, webspace_ids: Sequence[int]) -> None:
+    """Remove webspaces inside another operation, whose caller has checked the actor's right."""
+    for pk in sorted(webspace_ids):
+        sites = list(Site.objects.select_related("webspace").filter(webspace_id=pk))
+        # What lies inside goes first: subdomains, sites, the main site.
+        sites.sort(key=lambda site: (site.pk == pk, site.parent_id is None, site.pk))
+        _remove(operation, sites)
+
+
+def remove_site(actor: Actor, site_id: int) -> None:
+    """Remove a site with its subdomains and their mail. The main site goes with its webspace only.
+
+    Raises NotFound, NotAllowed, Failed.
+    """
+    site = find_site(actor, id=site_id)
+    if site.webspace_id is None or site.webspace_id == site.pk:
+        raise Failed(f"{site.name} is the main site of its webspace. Remove the webspace to remove it.")
+    if not permits(actor, site.webspace_id, "create_domains" if site.parent_id is None else "manage_subdomains"):
+        raise NotAllowed("Permission denied: ask your provider to remove the site.")
+    with Operation(actor, "site.remove") as operation:
+        lock_webspace(site.webspace_id)
+        find_site(actor, id=site_id)
+        found = [site]
+        below = [site.pk]
+        while below:
+            children = list(Site.objects.select_related("webspace").filter(parent__in=below))
+            found += children
+            below = [child.pk for child in children]
+        _remove(operation, found[::-1])
+
+
+def _remove(operation: Operation, sites: Sequence[Site]) -> None:
+    ids = [site.pk for site in sites]
+    bury_site_accounts(operation, ids)
+    for site in sites:
+        is_main = site.webspace_id == site.pk
+        if site.hosting_type == Site.Hosting.VIRTUAL:
+            webspace: Webspace | None = site.webspace
+            record_hosting_end(operation, site, webspace.ftp_login if webspace and is_main else None)
+        operation.audit("webspace" if is_main else "site", site.pk, site.name)
+        operation.event(events.DOMAIN_DELETE, site.pk, old={"domain_name": site.name})
+    Site.objects.filter(pk__in=ids).delete()
