@@ -15,10 +15,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from innkeeper.core.models import Upload
+from innkeeper.hostd.client import Figures
 from innkeeper.hosting.models import Site
 from innkeeper.jobs import effects, files, graves, sessions, usage
 from innkeeper.jobs.models import Job
-from innkeeper.jobs.services import Figures
 from innkeeper.jobs.worker import run_next
 from innkeeper.mail.models import Grave, MailAccount, MailName, RepositoryFile
 

@@ -34,8 +34,8 @@ def empty_graves() -> None:
         for grave_id, storage in graves:
             try:
                 hostd.empty_grave(storage)
-            except RuntimeError:
-                # One storage that cannot be deleted must not keep the others.
+            except (RuntimeError, TimeoutError):
+                # One storage that is large or cannot be deleted must not keep the others.
                 logger.exception("the grave %s could not be emptied", storage)
             else:
                 done.append(grave_id)

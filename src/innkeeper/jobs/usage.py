@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from django.db import connection, transaction
 from django_tasks import task
 
+from innkeeper.hostd.client import Figures
 from innkeeper.jobs.backend import UPKEEP
-from innkeeper.jobs.services import Figures, services
+from innkeeper.jobs.services import services
 from innkeeper.mail.models import MailAccount
 
 BATCH = 500
