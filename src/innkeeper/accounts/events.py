@@ -20,9 +20,6 @@ CLIENT_DELETE = EventType("client_delete", "client", "delete", _CLIENT, _NAMED)
 CLIENT_STATUS_UPDATE = EventType(
     "client_status_update", "client_status", "change", ("contact_name", "login_name", "status"), _NAMED
 )
-SESSION_PREFERENCES_UPDATE = EventType(
-    "session_preferences_update", "session_preferences", "change", ("session_idle_time",)
-)
 
 
 def described(account: Account) -> dict[str, object]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from innkeeper.accounts.models import Account
+from innkeeper.accounts.authentication import key_hash
+from innkeeper.accounts.models import Account, SecretKey
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import NotFound, OwnerNotFound
 
@@ -76,3 +77,20 @@ def find_owner(
         if kind in by_kind:
             return by_kind[kind]
     raise OwnerNotFound("Owner does not exist")
+
+
+def visible_keys(actor: Actor) -> QuerySet[SecretKey]:
+    """Secret keys: the administrator sees all, nobody else any."""
+    keys = SecretKey.objects.select_related("account").order_by("pk")
+    return keys if actor.is_administrator else keys.none()
+
+
+def find_key(actor: Actor, key: str) -> SecretKey:
+    """The secret key of that text or that id. Raises NotFound."""
+    keys = visible_keys(actor)
+    found = keys.filter(key_hash=key_hash(key)).first()
+    if found is None and key.isascii() and key.isdigit() and 0 < int(key) <= BIGGEST_ID:
+        found = keys.filter(pk=int(key)).first()
+    if found is None:
+        raise NotFound("Secret key does not exist")
+    return found

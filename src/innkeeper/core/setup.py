@@ -36,6 +36,12 @@ def main() -> int:
 
     if create_administrator(sys.stdin.readline().rstrip("\n")):
         print("administrator created")  # noqa: T201
+
+    from innkeeper.core.serversettings import ensure_server_guid
+    from innkeeper.network.operations import adopt_machine_addresses
+
+    ensure_server_guid()
+    adopt_machine_addresses()
     return 0
 
 

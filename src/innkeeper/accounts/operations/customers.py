@@ -1,4 +1,4 @@
-"""Changes of accounts: the administrator and customers."""
+"""Create, change, suspend and remove customers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,6 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from innkeeper.accounts import contact, events
-from innkeeper.accounts.authentication import (
-    authenticate_key,
-    authenticate_password,
-    count_failure,
-    key_hash,
-    refuse_locked,
-)
 from innkeeper.accounts.models import Account, new_guid
 from innkeeper.accounts.queries import find_customer, named
 from innkeeper.core import names, passwords, status
@@ -23,39 +16,8 @@ from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import AlreadyExists, NotAllowed, OwnerNotFound
 from innkeeper.core.operation import Operation, is_planning
 
-__all__ = [
-    "CustomerChanges",
-    "NewCustomer",
-    "authenticate_key",
-    "authenticate_password",
-    "count_failure",
-    "create_administrator",
-    "create_customer",
-    "key_hash",
-    "refuse_locked",
-    "remove_customer",
-    "update_customer",
-]  # fmt: skip
-
 # What a customer may change of its own account.
 OWN_FIELDS = frozenset(contact.LENGTHS) - {"external_id", "description"}
-
-
-def create_administrator(password: str) -> bool:
-    """Create the account `admin` if there is no administrator yet; True if it was created.
-
-    The first account of a database, so its id is 1, as clients of the protocol expect.
-    """
-    if Account.objects.filter(kind=Account.Kind.ADMINISTRATOR).exists():
-        return False
-    Account.objects.create(
-        kind=Account.Kind.ADMINISTRATOR,
-        login="admin",
-        password=passwords.hash_login(password),
-        contact_name="Administrator",
-        created_at=timezone.now(),
-    )
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +96,7 @@ def update_customer(actor: Actor, customer_id: int, changes: CustomerChanges) ->
     login = customer.login if changes.login is None else names.login(changes.login)
     new_hash = None if changes.password is None else hash_password(changes.password, login)
     with Operation(actor, "customer.update") as operation:
+        _lock(customer_id)
         customer = find_customer(actor, id=customer_id)
         before, old_status = events.described(customer), customer.status
         for name, value in values.items():
@@ -154,6 +117,11 @@ def update_customer(actor: Actor, customer_id: int, changes: CustomerChanges) ->
         if customer.status != old_status:
             _record_status(operation, customer, old_status)
     return customer
+
+
+def _lock(account_id: int) -> None:
+    """Take turns with other changes of the account until the transaction ends. SQLite's one writer needs no lock."""
+    Account.objects.select_for_update().filter(pk=account_id).first()
 
 
 def _record_status(operation: Operation, account: Account, old_status: int) -> None:
@@ -199,6 +167,7 @@ def remove_customer(actor: Actor, customer_id: int) -> None:
     if actor.kind is ActorKind.CUSTOMER:
         raise NotAllowed("Permission denied: ask your provider to remove the account.")
     with Operation(actor, "customer.remove") as operation:
+        _lock(customer_id)
         customer = find_customer(actor, id=customer_id)
         remove_webspaces(operation, list(customer.webspaces.values_list("pk", flat=True)))
         operation.audit("client", customer.pk, customer.login)

@@ -1,0 +1,41 @@
+"""Changes of accounts and secret keys. Nothing outside this package writes their rows."""
+
+from innkeeper.accounts.authentication import (
+    authenticate_key,
+    authenticate_password,
+    count_failure,
+    key_hash,
+    refuse_locked,
+)
+from innkeeper.accounts.operations.administrator import (
+    AdministratorChanges,
+    create_administrator,
+    update_administrator,
+)
+from innkeeper.accounts.operations.customers import (
+    CustomerChanges,
+    NewCustomer,
+    create_customer,
+    remove_customer,
+    update_customer,
+)
+from innkeeper.accounts.operations.secret_keys import NewKey, create_key, remove_key
+
+__all__ = [
+    "AdministratorChanges",
+    "CustomerChanges",
+    "NewCustomer",
+    "NewKey",
+    "authenticate_key",
+    "authenticate_password",
+    "count_failure",
+    "create_administrator",
+    "create_customer",
+    "create_key",
+    "key_hash",
+    "refuse_locked",
+    "remove_customer",
+    "remove_key",
+    "update_administrator",
+    "update_customer",
+]
