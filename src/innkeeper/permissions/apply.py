@@ -1,0 +1,378 @@
+"""Applying a policy to a tree.
+
+Checked before the first write, journaled, in one or several processes; and undoing it.
+"""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import resource
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from innkeeper.permissions import journal
+from innkeeper.permissions.policy import Node, Policy
+from innkeeper.permissions.report import Problem, Report
+from innkeeper.permissions.rules.finding import Finding, RuleError
+from innkeeper.permissions.rules.vocabulary import EntryFlag
+from innkeeper.permissions.stores.base import Store
+from innkeeper.permissions.walk import FOLDER, StoppedError, Walker, Watcher
+
+# Folders that are shared out among the processes, for each of them; more make the shares more even.
+_SHARES = 32
+_NUMBER = 4
+_MAX_NUMBERS = 65536 // _NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. ``journal`` is the folder of all runs, or None to keep no record."""
+
+    dry: bool = False
+    jobs: int = 1
+    journal: Path | None = None
+    watch: Watcher | None = None
+    progress: Callable[[Report], None] | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """A finished run: its counts, and its name in the journal if there is one."""
+
+    report: Report
+    name: str | None = None
+
+
+def check(policy: Policy, root: int) -> list[Finding]:
+    """What the rules name and the tree does not have, found before anything is written."""
+    findings: list[Finding] = []
+    _check_node(root, policy.root, (), findings)
+    return findings
+
+
+def run(policy: Policy, store: Store[Any], root_path: str, options: Options | None = None) -> Run:
+    """Apply a policy to the tree at ``root_path``, or only say what would change if ``options.dry``.
+
+    Everything that can be known beforehand is checked first: when a rule that does not say to go on cannot
+    be carried out, nothing is written.
+
+    Raises: RuleError with the reasons; JournalError; OSError when the root cannot be opened.
+    """
+    options = options or Options()
+    _allow_many_files()
+    root = os.open(root_path, FOLDER)
+    try:
+        missing = check(policy, root)
+        tolerant = {rule.place for rule in policy.rules if rule.flags & EntryFlag.CONTINUE_ON_ERROR}
+        fatal = policy.stops + [item for item in missing if f"{item.file}:{item.line}:{item.column}" not in tolerant]
+        if fatal:
+            raise RuleError(fatal)
+        report = Report()
+        for finding in missing:
+            report.problem(Problem(root_path, finding.code, finding.message, (str(finding).split(": ")[0],)))
+        if options.dry:
+            _Job(policy, store, root, None, options).alone(report)
+            return Run(report)
+        folder = None
+        about: dict[str, Any] = {"root": root_path, "store": store.name, "finished": False}
+        if options.journal is not None:
+            about["rules"] = sorted({rule.file for rule in policy.rules})
+            folder = journal.start_run(options.journal, about)
+        try:
+            job = _Job(policy, store, root, folder, options)
+            if options.jobs > 1:
+                job.shared(report)
+            else:
+                job.alone(report)
+        finally:
+            if folder is not None:
+                journal.describe_run(folder, about | {"finished": not report.stopped, "report": report.as_dict()})
+        return Run(report, folder.name if folder else None)
+    finally:
+        os.close(root)
+
+
+def undo(store: Store[Any], folder: Path, root_path: str, *, force: bool = False, dry: bool = False) -> Report:
+    """Put every object of a run back to what it was before.
+
+    An object that was changed again since then is left alone and reported, unless ``force``. A run that was
+    cut off, and an undo that was cut off, can be undone: what already is as it was counts as done.
+
+    Raises: JournalError, OSError when the root cannot be opened.
+    """
+    report = Report()
+    _allow_many_files()
+    root = os.open(root_path, FOLDER)
+    try:
+        made: list[journal.Change] = []
+        # The last folder stays open: the changes of one folder stand together.
+        at: tuple[str, ...] | None = None
+        fd = -1
+        for change in journal.changes(folder, store):
+            if change.old is None:
+                made.append(change)
+                continue
+            if change.folder != at:
+                if fd >= 0:
+                    os.close(fd)
+                fd, at = _open_below(root, change.folder), change.folder
+            if fd < 0:
+                report.vanished += 1
+                continue
+            _undo_one(store, fd, change, report, force=force, dry=dry)
+        if fd >= 0:
+            os.close(fd)
+        for change in reversed(made):
+            _unmake(root, change, report, dry=dry)
+    finally:
+        os.close(root)
+    return report
+
+
+def _undo_one(store: Store[Any], fd: int, change: journal.Change, report: Report, *, force: bool, dry: bool) -> None:
+    path = "/".join((*change.folder, change.name)) or "."
+    try:
+        target = (
+            os.open(change.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd) if change.name else os.dup(fd)
+        )
+    except OSError:
+        report.vanished += 1
+        return
+    try:
+        st = os.fstat(target)
+        if st.st_ino != change.inode or stat.S_ISLNK(st.st_mode):
+            report.vanished += 1
+            return
+        is_folder = stat.S_ISDIR(st.st_mode)
+        report.folders += is_folder
+        report.files += not is_folder
+        if is_folder:
+            now = store.read(target, st) if not change.name else None
+        else:
+            if st.st_nlink > 1:
+                report.skipped["hard link"] += 1
+                return
+            os.fchdir(fd)
+            now = store.read(change.name, st)
+        if now in (change.old, None):
+            return
+        if now != change.new and not force:
+            report.problem(Problem(path, "changed-since", f"is {store.describe(now)} now and was left alone"))
+            return
+        report.changed += 1
+        if dry:
+            return
+        if is_folder:
+            store.write(target, now, change.old, is_folder=True)
+        else:
+            store.write(f"/proc/self/fd/{target}", now, change.old, is_folder=False, follow=True)
+    except OSError as error:
+        report.problem(Problem(path, errno.errorcode.get(error.errno or 0, "error"), str(error.strerror)))
+    finally:
+        os.close(target)
+
+
+def _unmake(root: int, change: journal.Change, report: Report, *, dry: bool) -> None:
+    """Remove a folder that the run made, if it is still empty."""
+    fd = _open_below(root, change.folder)
+    if fd < 0:
+        return
+    try:
+        if not dry:
+            os.rmdir(change.name, dir_fd=fd)
+        report.changed += 1
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        path = "/".join((*change.folder, change.name))
+        report.problem(Problem(path, "not-removed", f"was made by the run and stays: {error.strerror}"))
+    finally:
+        os.close(fd)
+
+
+def _open_below(root: int, parts: tuple[str, ...]) -> int:
+    fd = os.dup(root)
+    for part in parts:
+        try:
+            below = os.open(part, FOLDER, dir_fd=fd)
+        except OSError:
+            os.close(fd)
+            return -1
+        os.close(fd)
+        fd = below
+    return fd
+
+
+def _check_node(fd: int, node: Node, path: tuple[str, ...], findings: list[Finding]) -> None:
+    """Look at what rules name, without following a link."""
+    for name, child in node.children.items():
+        below = (*path, name)
+        if child.leave_alone:
+            continue
+        try:
+            st = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                _missing(child, below, findings)
+            else:
+                _all(child, "not-reachable", f"{'/'.join(below)}: {error.strerror}", findings)
+            continue
+        if stat.S_ISLNK(st.st_mode):
+            _all(child, "link", f"{'/'.join(below)} is a link; name the folder that it leads to", findings)
+        elif not stat.S_ISDIR(st.st_mode):
+            if child.children or child.masks:
+                _all(child, "no-folder", f"{'/'.join(below)} is no folder", findings)
+        elif child.children:
+            try:
+                opened = os.open(name, FOLDER, dir_fd=fd)
+            except OSError as error:
+                _all(child, "not-reachable", f"{'/'.join(below)}: {error.strerror}", findings)
+                continue
+            try:
+                _check_node(opened, child, below, findings)
+            finally:
+                os.close(opened)
+
+
+def _missing(node: Node, path: tuple[str, ...], findings: list[Finding]) -> None:
+    """Rules for what is not there, except those below or at a folder that will be made."""
+    if node.rules and not node.create and not _makes(node):
+        findings += [
+            rule.finding("not-there", f"{'/'.join(path)} does not exist; add 0x40 to EntryFlags to make it")
+            for rule in node.rules
+        ]
+    for name, child in node.children.items():
+        if not child.leave_alone:
+            _missing(child, (*path, name), findings)
+
+
+def _makes(node: Node) -> bool:
+    return node.create or any(map(_makes, node.children.values()))
+
+
+def _all(node: Node, code: str, message: str, findings: list[Finding]) -> None:
+    findings += [rule.finding(code, message) for rule in node.rules]
+    for child in node.children.values():
+        _all(child, code, message, findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One run's work: alone in this process, or shared out among several."""
+
+    policy: Policy
+    store: Store[Any]
+    root: int
+    folder: Path | None
+    options: Options
+
+    def journal(self, part: int) -> journal.Journal | None:
+        return journal.Journal(self.folder, part, self.store) if self.folder else None
+
+    def alone(self, report: Report) -> None:
+        record, options = self.journal(0), self.options
+        walker = Walker(self.policy, self.store, self.root, report, journal=record, watch=options.watch)
+        walker.dry, walker.progress = options.dry, options.progress or walker.progress
+        with _reported(report, record):
+            walker.walk()
+
+    def shared(self, report: Report) -> None:
+        """Do the upper levels here and share the folders below them out among processes."""
+        record = self.journal(0)
+        shares: list[tuple[str, ...]] = []
+        with _reported(report, record):
+            walker = Walker(self.policy, self.store, self.root, report, journal=record, watch=self.options.watch)
+            shares = walker.shallow(self.options.jobs * _SHARES)
+        if not shares or report.stopped:
+            return
+        context = multiprocessing.get_context("fork")
+        taker = _numbers(len(shares))
+        receivers: dict[Connection, Report] = {}
+        workers = []
+        for part in range(1, self.options.jobs + 1):
+            receiver, sender = context.Pipe(duplex=False)
+            worker = context.Process(target=self.work, args=(part, shares, taker, sender))
+            worker.start()
+            sender.close()
+            workers.append(worker)
+            receivers[receiver] = Report()
+        os.close(taker)
+        _collect(receivers, report, self.options)
+        for worker in workers:
+            worker.join()
+            if worker.exitcode and not report.stopped:
+                report.stopped = f"a process of the run ended with {worker.exitcode}; run again to go on, or undo"
+
+    def work(self, part: int, shares: list[tuple[str, ...]], taker: int, sender: Connection) -> None:
+        """One process: take folders until none are left."""
+        report = Report()
+        record = self.journal(part)
+        walker = Walker(self.policy, self.store, self.root, report, journal=record, progress=sender.send)
+        with _reported(report, record):
+            while number := os.read(taker, _NUMBER):
+                at = int.from_bytes(number, "little")
+                for path in shares[at * _share_size(len(shares)) :][: _share_size(len(shares))]:
+                    walker.walk(path)
+        sender.send(report)
+        sender.close()
+
+
+@contextmanager
+def _reported(report: Report, record: journal.Journal | None) -> Iterator[None]:
+    """Turn a stop into a line of the report, and close the record."""
+    try:
+        yield
+    except StoppedError as stop:
+        report.stopped = str(stop)
+    finally:
+        if record:
+            record.close()
+
+
+def _share_size(count: int) -> int:
+    """How many folders one number stands for, so that all numbers fit into a pipe."""
+    return -(-count // _MAX_NUMBERS)
+
+
+def _numbers(count: int) -> int:
+    """A pipe full of numbers, from which each process takes the next. A read of four bytes is never torn."""
+    taker, giver = os.pipe()
+    for number in range(-(-count // _share_size(count))):
+        os.write(giver, number.to_bytes(_NUMBER, "little"))
+    os.close(giver)
+    return taker
+
+
+def _collect(receivers: dict[Connection, Report], report: Report, options: Options) -> None:
+    """Take in the processes' counts until all have ended."""
+    waiting: list[Any] = list(receivers)
+    while waiting:
+        for receiver in wait(waiting):
+            assert isinstance(receiver, Connection)  # noqa: S101 (only connections are waited for)
+            try:
+                receivers[receiver] = receiver.recv()
+            except EOFError:
+                waiting.remove(receiver)
+                continue
+            if options.progress:
+                total = Report()
+                for part in (report, *receivers.values()):
+                    total.add(part)
+                options.progress(total)
+    for part in receivers.values():
+        report.add(part)
+
+
+def _allow_many_files() -> None:
+    """Each level of a tree holds a descriptor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(4096, hard) if hard != resource.RLIM_INFINITY else 4096
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

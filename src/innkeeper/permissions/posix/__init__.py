@@ -1,0 +1,1 @@
+"""The POSIX side: access control lists of Linux file systems, and the translation into them."""

@@ -1,0 +1,79 @@
+"""What a run did, counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+# A run over millions of objects must not collect millions of messages.
+MAX_PROBLEMS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be done at one object.
+
+    ``rules`` are the places of the rules that wanted it.
+    """
+
+    path: str
+    code: str
+    message: str
+    rules: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        rules = f" (rules: {', '.join(self.rules)})" if self.rules else ""
+        return f"{self.path}: {self.code}: {self.message}{rules}"
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts of one run. ``skipped`` counts by reason what was left alone on purpose."""
+
+    folders: int = 0
+    files: int = 0
+    changed: int = 0
+    created: int = 0
+    vanished: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    by_rule: Counter[int] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    problem_count: int = 0
+    stopped: str = ""
+
+    @property
+    def objects(self) -> int:
+        """Everything looked at."""
+        return self.folders + self.files
+
+    def problem(self, problem: Problem) -> None:
+        """Count a problem and keep it while there is room."""
+        self.problem_count += 1
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
+
+    def add(self, other: Report) -> None:
+        """Add the counts of another process."""
+        self.folders += other.folders
+        self.files += other.files
+        self.changed += other.changed
+        self.created += other.created
+        self.vanished += other.vanished
+        self.skipped += other.skipped
+        self.by_rule += other.by_rule
+        self.problem_count += other.problem_count
+        self.problems += other.problems[: MAX_PROBLEMS - len(self.problems)]
+        self.stopped = self.stopped or other.stopped
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain data."""
+        return {
+            "folders": self.folders, "files": self.files, "changed": self.changed, "created": self.created,
+            "vanished": self.vanished, "skipped": dict(self.skipped), "problem_count": self.problem_count,
+            "problems": [
+                {"path": item.path, "code": item.code, "message": item.message, "rules": list(item.rules)}
+                for item in self.problems
+            ],
+            "stopped": self.stopped,
+        }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Where permissions are kept. Each store fulfils the contract in ``base``."""

@@ -1,0 +1,55 @@
+"""The contract of a store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+
+from innkeeper.permissions.policy import Ground
+
+S = TypeVar("S", bound=Hashable)
+
+
+class Measures(NamedTuple):
+    """What a folder needs beyond its list: things that no list can say."""
+
+    sticky: bool = False
+    root_owned: bool = False
+
+
+NO_MEASURES = Measures()
+
+
+class Store(Protocol[S]):
+    """Reads, decides and writes the permissions of one object.
+
+    A target is a descriptor of an opened folder, or the name of a file in the current directory, which is
+    never followed if it is a link. States are values: equal states mean that nothing has to be written.
+    """
+
+    name: ClassVar[str]
+
+    def read(self, target: int | str, st: os.stat_result) -> S:
+        """What is there now."""
+
+    def want(self, ground: Ground, state: S, measures: Measures = NO_MEASURES) -> S:
+        """What the rules want; pure. ``ground.reaches`` holds.
+
+        Raises: TooManyEntriesError.
+        """
+
+    def write(self, target: int | str, old: S, new: S, *, is_folder: bool, follow: bool = False) -> None:
+        """Turn old into new.
+
+        ``follow`` is set when the target is a path that stands for an open descriptor.
+        """
+
+    def dump(self, state: S) -> Any:
+        """The state as JSON data, for the journal."""
+
+    def load(self, data: Any) -> S:
+        """The inverse of ``dump``."""
+
+    def describe(self, state: S) -> str:
+        """The state in words of the store's own tools."""

@@ -1,0 +1,115 @@
+"""The store for Samba: the descriptor itself, in ``security.NTACL``."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any, ClassVar, NamedTuple
+
+from innkeeper.permissions.nt import binary, sddl
+from innkeeper.permissions.nt import sid as sids
+from innkeeper.permissions.nt.acl import Ace, Descriptor
+from innkeeper.permissions.nt.rights import INHERITED
+from innkeeper.permissions.policy import Ground, Policy
+from innkeeper.permissions.posix import acl as posix_acl
+from innkeeper.permissions.posix.translate import Translator
+from innkeeper.permissions.stores.base import NO_MEASURES, Measures
+
+ATTRIBUTE = "security.NTACL"
+
+
+class NTState(NamedTuple):
+    """Owner, group, the effective mode bits, and the attribute."""
+
+    uid: int
+    gid: int
+    mode: int
+    attribute: bytes | None
+
+
+def descriptor(ground: Ground, state: NTState, translator: Translator) -> Descriptor:
+    """The descriptor of an object: the rules' entries, and what the object brings along where inheritance is
+    not broken.
+
+    Explicit entries of accounts that no rule names stay. Where there is no descriptor yet, the mode bits say
+    what others have.
+    """
+    owner, group = sids.user(state.uid), sids.group(state.gid)
+    aces = list(ground.aces)
+    if not ground.governed:
+        old = _unpacked(state.attribute)
+        if old is None:
+            found = translator.entries(ground, posix_acl.of_mode(state.mode), state.uid, state.gid)
+            aces = [ace for ace in found if ace.mask]
+        else:
+            own = ground.explicit
+            decided = (ground.sids | ground.strict) - ground.keep
+            kept = [ace for ace in old.aces if not ace.flags & INHERITED and ace.sid not in decided and ace not in aces]
+            # What an earlier run found and wrote down behind the inherited entries keeps its place there.
+            first_inherited = next((at for at, ace in enumerate(old.aces) if ace.flags & INHERITED), len(old.aces))
+            before = [ace for ace in kept if ace in old.aces[:first_inherited]]
+            behind = [ace for ace in kept if ace not in before]
+            aces = [*_ordered([*aces[:own], *before]), *aces[own:], *behind]
+    return Descriptor(owner, group, tuple(aces), protected=ground.protected)
+
+
+def _ordered(aces: list[Ace]) -> list[Ace]:
+    return sorted(aces, key=lambda ace: not ace.deny)
+
+
+def _unpacked(attribute: bytes | None) -> Descriptor | None:
+    try:
+        return binary.unpack_samba(attribute) if attribute else None
+    except binary.DescriptorError:
+        return None
+
+
+class NTStore:
+    """Writes version 1 of the attribute, which Samba takes without a hash of the POSIX list.
+
+    Reads versions 1 to 4.
+    """
+
+    name: ClassVar[str] = "nt"
+
+    def __init__(self, policy: Policy) -> None:
+        """Keep what this policy says."""
+        self.translator = Translator(policy)
+
+    def read(self, target: int | str, st: os.stat_result) -> NTState:
+        """What is there now."""
+        try:
+            attribute = os.getxattr(target, ATTRIBUTE, follow_symlinks=isinstance(target, int))
+        except OSError as error:
+            if error.errno != errno.ENODATA:
+                raise
+            attribute = None
+        return NTState(st.st_uid, st.st_gid, st.st_mode & 0o777, attribute)
+
+    def want(self, ground: Ground, state: NTState, measures: Measures = NO_MEASURES) -> NTState:
+        """What the rules want. Measures are needless: Samba itself judges deletion by the descriptor."""
+        del measures
+        return state._replace(attribute=binary.pack_samba(descriptor(ground, state, self.translator)))
+
+    def write(self, target: int | str, old: NTState, new: NTState, *, is_folder: bool, follow: bool = False) -> None:
+        """Set or remove the attribute."""
+        del old, is_folder
+        through = isinstance(target, int) or follow
+        if new.attribute is None:
+            os.removexattr(target, ATTRIBUTE, follow_symlinks=through)
+        else:
+            os.setxattr(target, ATTRIBUTE, new.attribute, 0, follow_symlinks=through)
+
+    def dump(self, state: NTState) -> Any:
+        """As a list of numbers and hexadecimal text."""
+        return [state.uid, state.gid, state.mode, state.attribute.hex() if state.attribute else None]
+
+    def load(self, data: Any) -> NTState:
+        """The inverse of ``dump``."""
+        uid, gid, mode, attribute = data
+        return NTState(uid, gid, mode, bytes.fromhex(attribute) if attribute else None)
+
+    def describe(self, state: NTState) -> str:
+        """As SDDL."""
+        found = _unpacked(state.attribute)
+        return sddl.format(found) if found else "no descriptor"

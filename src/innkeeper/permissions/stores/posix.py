@@ -1,0 +1,157 @@
+"""The store that the kernel enforces.
+
+Mode bits, owner and the two access control lists of a file system object.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Any, ClassVar, NamedTuple
+
+from innkeeper.permissions.policy import Ground, Policy
+from innkeeper.permissions.posix import acl as posix_acl
+from innkeeper.permissions.posix.acl import ACCESS, DEFAULT
+from innkeeper.permissions.posix.translate import Translator
+from innkeeper.permissions.stores.base import NO_MEASURES, Measures
+
+# A new file takes the group of a set-gid folder. Group 0 has no members, so no group of customers becomes the
+# owning one.
+NEUTRAL_GID = 0
+
+
+class PosixState(NamedTuple):
+    """All twelve mode bits, owner, group, and the two lists as the kernel packs them."""
+
+    mode: int
+    uid: int
+    gid: int
+    access: bytes | None
+    default: bytes | None
+
+
+class PosixStore:
+    """Access and default lists by their extended attributes, a call each and no other program."""
+
+    name: ClassVar[str] = "posix"
+
+    def __init__(self, policy: Policy) -> None:
+        """Keep what this policy says."""
+        self.translator = Translator(policy)
+        self._expect_list = False
+
+    def read(self, target: int | str, st: os.stat_result) -> PosixState:
+        """What is there now."""
+        mode = st.st_mode & 0o7777
+        if isinstance(target, int):
+            names = os.listxattr(target)
+            access = os.getxattr(target, ACCESS) if ACCESS in names else None
+            default = os.getxattr(target, DEFAULT) if DEFAULT in names else None
+            return PosixState(mode, st.st_uid, st.st_gid, access, default)
+        # Listing is cheaper than a failed read and dearer than a successful one, and neighbours are alike.
+        if self._expect_list:
+            try:
+                access = os.getxattr(target, ACCESS, follow_symlinks=False)
+            except OSError as error:
+                if error.errno != errno.ENODATA:
+                    raise
+                self._expect_list, access = False, None
+        elif ACCESS in os.listxattr(target, follow_symlinks=False):
+            self._expect_list = True
+            access = os.getxattr(target, ACCESS, follow_symlinks=False)
+        else:
+            access = None
+        return PosixState(mode, st.st_uid, st.st_gid, access, None)
+
+    def want(self, ground: Ground, state: PosixState, measures: Measures = NO_MEASURES) -> PosixState:
+        """What the rules want.
+
+        Raises: TooManyEntriesError, AclError.
+        """
+        raw = posix_acl.unpack(state.access) if state.access else posix_acl.of_mode(state.mode)
+        now = posix_acl.effective(raw)
+        special, uid, gid = state.mode & 0o7000, state.uid, state.gid
+        if ground.is_folder:
+            if ground.governed:
+                special, gid = special | stat.S_ISGID, NEUTRAL_GID
+            if measures.sticky:
+                special |= stat.S_ISVTX
+            if measures.root_owned:
+                uid = 0
+        acl = self.translator.access(ground, now, uid, gid)
+        # Bits that the mask hides grant nothing; where they are the whole difference, nothing is written.
+        if (uid, gid) == (state.uid, state.gid) and acl == posix_acl.make(
+            now.owner, now.group, now.other, dict(now.users), dict(now.groups)
+        ):
+            access, mode = state.access, state.mode & 0o777
+        else:
+            access, mode = (None if acl.is_minimal else posix_acl.pack(acl)), acl.mode
+        default = state.default
+        if ground.is_folder:
+            current = posix_acl.unpack(state.default) if state.default else None
+            wanted = self.translator.default(ground, acl, posix_acl.effective(current) if current else None)
+            if ground.passes or (current is not None and ground.strict):
+                default = posix_acl.pack(wanted) if wanted else None
+        return PosixState(special | mode, uid, gid, access, default)
+
+    def write(
+        self, target: int | str, old: PosixState, new: PosixState, *, is_folder: bool, follow: bool = False
+    ) -> None:
+        """Turn old into new.
+
+        Owner first, for it clears bits; then the lists, which set the mode bits; special bits last.
+        """
+        plain = isinstance(target, int)
+        if (old.uid, old.gid) != (new.uid, new.gid):
+            os.chown(target, new.uid, new.gid, follow_symlinks=plain or follow)
+        if (old.access, old.mode & 0o777) != (new.access, new.mode & 0o777):
+            # A list that says no more than mode bits is turned into mode bits by the kernel.
+            packed = new.access or posix_acl.pack(posix_acl.of_mode(new.mode))
+            os.setxattr(target, ACCESS, packed, 0, follow_symlinks=plain or follow)
+        if old.default != new.default:
+            if new.default is None:
+                os.removexattr(target, DEFAULT, follow_symlinks=plain or follow)
+            else:
+                os.setxattr(target, DEFAULT, new.default, 0, follow_symlinks=plain or follow)
+        owner_changed = (old.uid, old.gid) != (new.uid, new.gid)
+        if is_folder and (owner_changed or (old.mode ^ new.mode) & 0o7000):
+            os.chmod(target, new.mode)  # noqa: PTH101 (a descriptor)
+        elif owner_changed and new.mode & 0o7000:
+            os.chmod(target, new.mode, follow_symlinks=plain or follow)  # noqa: PTH101
+
+    def dump(self, state: PosixState) -> Any:
+        """As a list of numbers and hexadecimal text."""
+        return [
+            state.mode, state.uid, state.gid,
+            state.access.hex() if state.access else None, state.default.hex() if state.default else None,
+        ]  # fmt: skip
+
+    def load(self, data: Any) -> PosixState:
+        """The inverse of ``dump``."""
+        mode, uid, gid, access, default = data
+        return PosixState(
+            mode,
+            uid,
+            gid,
+            bytes.fromhex(access) if access else None,
+            bytes.fromhex(default) if default else None,
+        )
+
+    def describe(self, state: PosixState) -> str:
+        """In the words of ls and setfacl."""
+        principals = self.translator.principals
+        names_u = {uid: name for name, uid in principals.users.items()}
+        names_g = {gid: name for name, gid in principals.groups.items()}
+
+        def user(uid: int) -> str:
+            return names_u.get(uid, str(uid))
+
+        def group(gid: int) -> str:
+            return names_g.get(gid, str(gid))
+
+        access = posix_acl.unpack(state.access) if state.access else posix_acl.of_mode(state.mode)
+        text = f"{user(state.uid)}:{group(state.gid)} {state.mode:04o} {posix_acl.describe(access, user, group)}"
+        if state.default:
+            text += f" default {posix_acl.describe(posix_acl.unpack(state.default), user, group)}"
+        return text
