@@ -24,6 +24,7 @@ from wsgiref.util import FileWrapper
 
 from innkeeper.doors import wsgi
 from innkeeper.doors.xmlapi.endpoint import BODY_LIMIT, DOUBLED
+from innkeeper.instance.parent import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class Application:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the threads, in the process that serves."""
+        end_with_parent()
         for number in range(THREADS):
             threading.Thread(target=self._serve, name=f"request-{number}", daemon=True).start()
 

@@ -89,8 +89,13 @@ def main(arguments: list[str] | None = None) -> int:
                 sys.stdout.write(json.dumps(result) + "\n")
             else:
                 show(result, Instance.load(options.state.resolve()), new)
+            sys.stdout.flush()
     except InstanceError as error:
         sys.stderr.write(f"innkeeper: {error}\n")
+        return 1
+    except BrokenPipeError:
+        # Whoever read the output has left; the exit must not try to write to it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""

@@ -24,11 +24,11 @@ def down(state: Path, report: Report, *, purge: bool) -> None:
     if supervisor.answers():
         report.step("ending the programs, the last started first")
         supervisor.shut_down()
-    left = processes.of_instance(instance.tag)
+    left = processes.of_instance(instance)
     if left:
         report.step(f"ending {len(left)} processes that were left")
         processes.end(left)
-    left = processes.of_instance(instance.tag)
+    left = processes.of_instance(instance)
     if left:
         raise InstanceError("These processes do not end: " + ", ".join(f"{p.command} ({p.pid})" for p in left))
     _close_parents(instance)

@@ -1,9 +1,9 @@
 """Which processes belong to an instance, and signals that never hit a stranger.
 
-A process is the instance's when its environment carries the instance's mark, which supervisor sets and Postfix and
-Dovecot pass on to their children, or when its parent is such a process. It is named by pid and start time together,
-and signalled through a pidfd after both were looked at again: a pid that was given to somebody else in between is left
-alone.
+A process is the instance's when its environment carries the instance's mark, which supervisor sets and Postfix passes
+on to its children, when it is Dovecot of the instance's name, or when its parent is such a process. It is named by pid
+and start time together, and signalled through a pidfd after both were looked at again: a pid that was given to somebody
+else in between is left alone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from innkeeper.instance.config import Instance
+
 MARK = "INNKEEPER_INSTANCE"
 PROC = Path("/proc")
+DOVECOT_BINARIES = ("/usr/lib/dovecot/", "/usr/sbin/dovecot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +47,26 @@ def read(pid: int) -> Process | None:
     return Process(pid, int(fields[19]), int(fields[1]), head.partition("(")[2])
 
 
-def has_mark(pid: int, tag: str) -> bool:
-    """Whether the process was started by the instance's supervisor, directly or not."""
+def has_mark(pid: int, instance: Instance) -> bool:
+    """Whether the process was started by the instance's supervisor, directly or not.
+
+    Dovecot writes its title over its environment, so its binaries are known by that title, which carries the
+    instance's name, and its master by its configuration file.
+    """
+    folder = PROC / str(pid)
     try:
-        environment = (PROC / str(pid) / "environ").read_bytes()
+        if f"{MARK}={instance.tag}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+            return True
+        if not str((folder / "exe").readlink()).startswith(DOVECOT_BINARIES):
+            return False
+        words = (folder / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return f"{MARK}={tag}".encode() in environment.split(b"\0")
+    title = f"dovecot-{instance.name}/".encode()
+    return words[0].startswith(title) or str(instance.etc / "dovecot" / "dovecot.conf").encode() in words
 
 
-def of_instance(tag: str) -> list[Process]:
+def of_instance(instance: Instance) -> list[Process]:
     """Every process of the instance: the marked ones, and their descendants."""
     everything = {
         process.pid: process
@@ -66,7 +79,7 @@ def of_instance(tag: str) -> list[Process]:
         step: Process | None = process
         while step is not None and step.pid not in found and step not in chain:
             chain.append(step)
-            if has_mark(step.pid, tag):
+            if has_mark(step.pid, instance):
                 found.update((p.pid, p) for p in chain)
                 break
             step = everything.get(step.parent)
@@ -74,6 +87,18 @@ def of_instance(tag: str) -> list[Process]:
             if step is not None and step.pid in found:
                 found.update((p.pid, p) for p in chain)
     return sorted(found.values(), key=lambda p: p.pid)
+
+
+def strays(instance: Instance, supervisor: int) -> list[Process]:
+    """The instance's processes that do not descend from its supervisor: a killed program left them behind."""
+    everything = {process.pid: process for process in of_instance(instance)}
+
+    def led(process: Process | None) -> bool:
+        while process is not None and process.pid != supervisor:
+            process = everything.get(process.parent)
+        return process is not None
+
+    return [process for process in everything.values() if not led(process)]
 
 
 def send(process: Process, number: signal.Signals) -> bool:

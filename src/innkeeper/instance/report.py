@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TextIO
 
@@ -16,5 +17,6 @@ class Report:
     def step(self, text: str, seconds: float | None = None) -> None:
         """Tell one step; `seconds` is what it alone took."""
         took = f" ({seconds:.2f} s)" if seconds is not None else ""
-        self._out.write(f"[{time.monotonic() - self._begun:6.1f} s] {text}{took}\n")
-        self._out.flush()
+        with contextlib.suppress(BrokenPipeError):  # nobody listens any more; the work goes on
+            self._out.write(f"[{time.monotonic() - self._begun:6.1f} s] {text}{took}\n")
+            self._out.flush()

@@ -28,7 +28,7 @@ def status(state: Path) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}
     for program in programs(instance):
         info = states.get(program.name, {})
-        runs = info.get("statename") == RUNNING
+        runs = info.get("statename") in (RUNNING, "STARTING")
         works = runs and readiness.works(probes.get(program.name, lambda: True))
         found[program.name] = {
             "state": "up" if works else "not answering" if runs else "down",

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from innkeeper.instance import processes
 from innkeeper.instance.config import Instance, InstanceError, read_secret, write_file
 from innkeeper.instance.processes import MARK
 
@@ -179,11 +180,11 @@ class Supervisor:
 
     def shut_down(self, timeout_s: float = 60) -> None:
         """Stop every program, the last started first, then supervisor."""
+        process = processes.read(self.pid())
         with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
             self._rpc().shutdown()
-        deadline = time.monotonic() + timeout_s
-        while self.answers() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        if process is not None:
+            processes.wait_ended([process], timeout_s)
 
     def pid(self) -> int:
         """Supervisor's pid, or 0."""

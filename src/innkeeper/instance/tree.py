@@ -28,7 +28,7 @@ def make_folders(instance: Instance, ids: Ids) -> None:
         (instance.etc / "dovecot", root, root, 0o755),
         (instance.etc / "tls", root, root, 0o755),
         (instance.secrets, root, root, 0o711),
-        (instance.log_dir, root, root, 0o755),
+        (instance.log_dir, root, root, 0o750),
         (instance.run_dir, root, root, 0o755),
         (instance.run_dir / "cli", ids.panel, ids.group, 0o700),
         # Postfix connects to the policy service's socket; nobody else does.

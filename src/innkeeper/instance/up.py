@@ -81,8 +81,9 @@ def up(wanted: Wanted, report: Report) -> dict[str, Any]:
     machine.check_disk(instance.state)
     program.refuse_newer(instance)
     supervisor = Supervisor(instance)
-    if new or not supervisor.answers():
-        _clear_leftovers(instance, report)
+    if not new:
+        _clear_leftovers(instance, supervisor, report)
+    if not supervisor.answers():
         machine.check_ports(instance.host, instance.ports)
 
     ids = users.ensure(instance)
@@ -143,11 +144,11 @@ def _start(
     return started
 
 
-def _clear_leftovers(instance: Instance, report: Report) -> None:
-    """End what a killed supervisor left behind: its programs run on, and hold the ports."""
-    left = processes.of_instance(instance.tag)
+def _clear_leftovers(instance: Instance, supervisor: Supervisor, report: Report) -> None:
+    """End what a killed supervisor or program left behind: its children run on, and hold the ports."""
+    left = processes.strays(instance, supervisor.pid())
     if left:
-        report.step(f"ending {len(left)} processes that lost their supervisor")
+        report.step(f"ending {len(left)} processes that lost their parent")
         processes.end(left)
 
 
@@ -185,7 +186,11 @@ def _demo(instance: Instance, report: Report) -> list[dict[str, Any]] | None:
     if path.exists():
         steps: list[dict[str, Any]] = json.loads(path.read_text())
         return steps
-    steps = demo.run(instance, report)
+    try:
+        steps = demo.run(instance, report)
+    except demo.NotServedError as error:
+        report.step(f"the demonstration is left out: {error}")
+        return None
     write_file(path, json.dumps(steps) + "\n", mode=0o644)
     return steps
 

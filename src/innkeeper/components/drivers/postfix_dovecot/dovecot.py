@@ -164,6 +164,7 @@ userdb {{
   driver = sql
   args = {etc}/sql-sieve.conf
   skip = notfound
+  auth_verbose = no
   result_failure = continue-ok
   result_internalfail = continue-ok
 }}
