@@ -65,3 +65,7 @@ def make_world() -> World:
 @pytest.fixture
 def world(db: None) -> World:
     return make_world()
+
+
+def mail_user(account_id: int) -> Actor:
+    return Actor(ActorKind.MAIL_USER, account_id, "sales@alice.example", "192.0.2.1")

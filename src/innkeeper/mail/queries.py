@@ -92,6 +92,25 @@ class AccountInfo:
     files: list[FileInfo] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class SitePreferences:
+    """The mail preferences of a site. `unknown_value` is the text or the address of `unknown_action`."""
+
+    site_id: int
+    unknown_action: str
+    unknown_value: str
+    webmail: str
+    sign_outgoing: bool
+    greylisting: bool
+    enabled: bool
+    webmail_certificate: str
+
+
+_PREFERENCES = (
+    "SELECT s.id, m.unknown_action, CASE m.unknown_action WHEN 'bounce' THEN m.bounce_text"
+    " WHEN 'forward' THEN m.forward_address ELSE '' END, m.webmail, m.sign_outgoing, m.greylisting, m.enabled,"
+    f" m.webmail_certificate FROM {SITE_WITH_OWNER} JOIN mail_mailservice m ON m.site_id = s.id"
+)
 _ACCOUNT = (
     "SELECT a.id, n.local_part, a.mailbox_enabled, a.quota, a.used_bytes, a.redirect_enabled, a.group_enabled,"
     " a.autoresponders_enabled, a.cp_access, CASE WHEN a.password <> '' THEN 1 ELSE 0 END, a.antivir,"
@@ -153,6 +172,42 @@ def _named(
         for name in chunk:
             info = infos.get(name.lower())
             yield (name, account_not_found(name)) if info is None else info
+
+
+def preferences(
+    actor: Actor, site_ids: Sequence[int] | None = None
+) -> Iterator[SitePreferences | tuple[int, NotFound]]:
+    """The mail preferences of sites: those of these ids, in that order, or of all that the actor sees, by ascending id.
+
+    An id without a site gives the id and its refusal. Read in chunks.
+    """
+    condition, parameters = visible(actor)
+    if site_ids is None:
+        last = 0
+        while True:
+            rows = _rows(
+                f"{_PREFERENCES} WHERE s.id > %s AND {condition} ORDER BY s.id LIMIT {CHUNK}", [last, *parameters]
+            )
+            yield from map(_preferences, rows)
+            if len(rows) < CHUNK:
+                return
+            last = rows[-1][0]
+    for start in range(0, len(site_ids), CHUNK):
+        chunk = site_ids[start : start + CHUNK]
+        only, parameter = among("s.id", chunk)
+        found = {
+            row[0]: _preferences(row)
+            for row in _rows(f"{_PREFERENCES} WHERE {only} AND {condition}", [parameter, *parameters])
+        }
+        for site_id in chunk:
+            yield found.get(site_id) or (site_id, site_not_found())
+
+
+def _preferences(row: tuple[Any, ...]) -> SitePreferences:
+    result = SitePreferences(*row)
+    if result.unknown_action == "forward":
+        result.unknown_value = unicode_address(result.unknown_value)
+    return result
 
 
 def _rows(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -189,6 +189,14 @@ class AccountRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """An account that came back, and those of its aliases that others have taken meanwhile."""
+
+    account: AccountRef
+    lost_aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Preferences:
     """The mail preferences of a site that the request mentions.
 

@@ -1,7 +1,10 @@
 """The changes that mail knows. Every door calls these, and nothing else changes mail."""
 
 from innkeeper.mail.operations.create import create_accounts
+from innkeeper.mail.operations.preferences import set_preferences, set_service_enabled
 from innkeeper.mail.operations.remove import bury_site_accounts, remove_accounts
+from innkeeper.mail.operations.restore import restore_account
+from innkeeper.mail.operations.update import rename_account, update_accounts
 from innkeeper.mail.requests import (
     UNSET,
     AccountChange,
@@ -19,6 +22,7 @@ from innkeeper.mail.requests import (
     Replies,
     ReplyChange,
     RestoreAccount,
+    Restored,
     Unset,
     UpdateAccounts,
 )
@@ -40,9 +44,15 @@ __all__ = [
     "Replies",
     "ReplyChange",
     "RestoreAccount",
+    "Restored",
     "Unset",
     "UpdateAccounts",
     "bury_site_accounts",
     "create_accounts",
     "remove_accounts",
+    "rename_account",
+    "restore_account",
+    "set_preferences",
+    "set_service_enabled",
+    "update_accounts",
 ]

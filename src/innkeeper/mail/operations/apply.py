@@ -11,9 +11,12 @@ from dataclasses import dataclass, field, fields
 
 from innkeeper.core.errors import AlreadyExists, InvalidValue, NotFound
 from innkeeper.mail.operations.checks import Checked, outgoing_limit
-from innkeeper.mail.operations.state import AccountState, Reply, StoredFile
+from innkeeper.mail.operations.state import AccountState
+from innkeeper.mail.replies import Reply, StoredFile, single_reply
 from innkeeper.mail.requests import UNSET, AccountChange, Addresses, Attachment, Mode, NewFile, ReplyChange
 
+CP_ACCESS = "cp_access"
+"""The one permission that is a setting of its own, too."""
 SINGLE_REPLY_NAME = "autoresponder"
 ATTACHMENT_BYTES = 5 * 1024 * 1024
 _REPLY_SCALARS = tuple(f.name for f in fields(ReplyChange) if f.name not in {"name", "attachments"})
@@ -61,6 +64,7 @@ def _apply_scalars(state: AccountState, item: Checked, mode: Mode, sources: Sour
         if change.permissions is not UNSET:
             for name in change.permissions:
                 state.permissions.pop(name, None)
+            state.cp_access = state.cp_access and CP_ACCESS not in change.permissions
         return
     if change.cp_access is not UNSET:
         state.cp_access = change.cp_access
@@ -68,6 +72,7 @@ def _apply_scalars(state: AccountState, item: Checked, mode: Mode, sources: Sour
         state.cp_options.update(change.cp_options)
     if change.permissions is not UNSET:
         state.permissions.update(change.permissions)
+        state.cp_access = state.permissions.pop(CP_ACCESS, state.cp_access)
     if change.mailbox_enabled is not UNSET:
         state.mailbox_enabled = change.mailbox_enabled
     if change.quota is not UNSET:
@@ -203,11 +208,6 @@ def _apply_single_reply(state: AccountState, given: ReplyChange, mode: Mode, sou
         state.autoresponders_enabled = True
 
 
-def single_reply(replies: list[Reply]) -> Reply | None:
-    """Which reply stands for all at a door that knows only one."""
-    return next((reply for reply in replies if reply.enabled), replies[0] if replies else None)
-
-
 def _apply_reply(state: AccountState, reply: Reply, given: ReplyChange, mode: Mode, sources: Sources) -> None:
     defaults = Reply(reply.name)
     for name in _REPLY_SCALARS:
@@ -256,7 +256,7 @@ def _check_replies(state: AccountState) -> None:
 
 
 def touches_replies(change: AccountChange) -> bool:
-    """True if the automatic replies have to be loaded to apply the change and to render them again."""
+    """True if the automatic replies have to be loaded: to be changed, rendered again, or followed in their forwards."""
     return (
         change.autoresponder is not UNSET
         or change.autoresponders is not UNSET
@@ -266,4 +266,5 @@ def touches_replies(change: AccountChange) -> bool:
         or change.forwarding is not UNSET
         or change.redirect is not UNSET
         or change.group is not UNSET
+        or change.groups is not UNSET
     )

@@ -11,8 +11,8 @@ from innkeeper.core import files, names, passwords
 from innkeeper.core.errors import InvalidValue, LimitReached, Refused
 from innkeeper.core.operation import is_planning
 from innkeeper.mail.models import Autoresponder, MailAccount
-from innkeeper.mail.operations.state import StoredFile
-from innkeeper.mail.requests import UNSET, AccountChange, Addresses, NewFile, ReplyChange, Unset
+from innkeeper.mail.replies import StoredFile
+from innkeeper.mail.requests import UNSET, AccountChange, Addresses, Mode, NewFile, ReplyChange, Unset
 
 BIGGEST = 2**63 - 1
 DESCRIPTION_LENGTH = 255
@@ -205,12 +205,13 @@ class Checked:
     files: dict[str, StoredFile] = field(default_factory=dict)
 
 
-def check_all(changes: Sequence[AccountChange]) -> list[Checked | Refused]:
+def check_all(changes: Sequence[AccountChange], mode: Mode) -> list[Checked | Refused]:
     """Each change checked, or its refusal in its place."""
     result: list[Checked | Refused] = []
     for change in changes:
         try:
-            good = checked(change)
+            # Only members of lists are removed: a password has no effect there, and is not worth a hash.
+            good = checked(replace(change, password=UNSET) if mode is Mode.REMOVE else change)
             ready = None if good.password is UNSET else password_value(good, good.name)
             result.append(Checked(good, ready))
         except Refused as refused:

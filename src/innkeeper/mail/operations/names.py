@@ -25,6 +25,9 @@ class Names:
             )
             self._holders: dict[str, int] = dict(cursor.fetchall())
 
+    def is_taken(self, name: str) -> bool:
+        return name in self._holders
+
     def check(self, before: AccountState | None, after: AccountState) -> None:
         """Raises AlreadyExists if the account would hold a name that another one has."""
         own = {before.name, *before.aliases} if before else set()

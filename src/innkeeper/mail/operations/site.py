@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
 from innkeeper.core.actor import Actor, ActorKind
+from innkeeper.core.db.sets import among
 from innkeeper.core.errors import NotAllowed
 from innkeeper.mail.scope import SITE_WITH_OWNER, site_not_found, visible
 
@@ -25,29 +28,46 @@ class Site:
         return f"{local_part}@{self.domain}"
 
 
+_SELECT = (
+    "SELECT s.id, s.ascii_name, s.webspace_id, w.owner_id, (SELECT p.value FROM hosting_webspacepermission p"
+    f" WHERE p.webspace_id = s.webspace_id AND p.name = '{PERMISSION}') FROM {SITE_WITH_OWNER}"
+)
+
+
 def lock_site(actor: Actor, site_id: int) -> Site:
     """The site, with its webspace locked until the transaction ends, so that names and limits are taken in turn.
 
     On SQLite the transaction holds the one writer's lock already.
     Raises NotFound; NotAllowed if the webspace's owner may not manage mail.
     """
+    site = lock_sites(actor, [site_id]).get(site_id)
+    if site is None:
+        raise site_not_found()
+    if isinstance(site, NotAllowed):
+        raise site
+    return site
+
+
+def lock_sites(actor: Actor, site_ids: Sequence[int] | None) -> dict[int, Site | NotAllowed]:
+    """`lock_site` of those of the sites that the actor sees, or of all, by ascending id; with refusals in place."""
     condition, parameters = visible(actor)
+    if site_ids is not None:
+        only, parameter = among("s.id", site_ids)
+        condition, parameters = f"{only} AND {condition}", [parameter, *parameters]
+    # Always in the same order: two operations on several webspaces must not wait for each other.
     lock = " FOR NO KEY UPDATE OF w" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT s.id, s.ascii_name, s.webspace_id, w.owner_id, (SELECT p.value FROM hosting_webspacepermission p"
-            f" WHERE p.webspace_id = s.webspace_id AND p.name = '{PERMISSION}')"
-            f" FROM {SITE_WITH_OWNER} WHERE s.id = %s AND {condition}{lock}",
-            [site_id, *parameters],
-        )
-        row = cursor.fetchone()
-    if row is None:
-        raise site_not_found()
-    found_id, domain, webspace_id, owner_id, permission = row
-    owner = actor.kind in {ActorKind.RESELLER, ActorKind.CUSTOMER} and actor.account_id == owner_id
-    if owner and permission is not None and not permission:
-        raise NotAllowed("Mail of this webspace may not be managed by its owner. Ask the provider for the permission.")
-    return Site(found_id, domain, webspace_id)
+        cursor.execute(f"{_SELECT} WHERE {condition} ORDER BY s.webspace_id, s.id{lock}", parameters)
+        rows = cursor.fetchall()
+    return {row[0]: _site(actor, row) for row in sorted(rows)}
+
+
+def _site(actor: Actor, row: Sequence[Any]) -> Site | NotAllowed:
+    site_id, domain, webspace_id, owner_id, permission = row
+    is_owner = actor.kind in {ActorKind.RESELLER, ActorKind.CUSTOMER} and actor.account_id == owner_id
+    if is_owner and permission is not None and not permission:
+        return NotAllowed("The owner of this webspace may not manage its mail. Ask the provider for the permission.")
+    return Site(site_id, domain, webspace_id)
 
 
 def refuse_mail_user(actor: Actor) -> None:

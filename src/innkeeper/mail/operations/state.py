@@ -20,40 +20,10 @@ from innkeeper.core.ids import allocate
 from innkeeper.core.operation import json_text
 from innkeeper.mail.models import new_storage_key
 from innkeeper.mail.operations.site import Site
+from innkeeper.mail.replies import Reply, StoredFile
 
 REDIRECT = "redirect"
 GROUP = "group"
-
-
-@dataclass(slots=True)
-class Reply:
-    """One automatic reply. `attachments` names files of the account's repository."""
-
-    name: str
-    enabled: bool = False
-    key: str = ""
-    key_where: str = "no"
-    subject: str = ""
-    reply_to: str = ""
-    content_type: str = "text/plain"
-    charset: str = "UTF-8"
-    text: str = ""
-    answers_per_day: int | None = None
-    remembered_senders: int | None = None
-    forward: str = ""
-    start_date: date | None = None
-    end_date: date | None = None
-    attachments: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file of an account's repository. The id is 0 until its row is written."""
-
-    name: str
-    size: int
-    sha256: str
-    id: int = 0
 
 
 @dataclass(slots=True)

@@ -1,0 +1,46 @@
+"""Keeps the Sieve script of an account in step with its automatic replies."""
+
+from __future__ import annotations
+
+import sievelib.parser
+
+from innkeeper.core.errors import InvalidValue
+from innkeeper.mail.operations.site import Site
+from innkeeper.mail.operations.state import AccountState
+from innkeeper.mail.sieve import SCRIPT_BYTES, ReplyNotEncodable, render
+
+
+def refresh(site: Site, state: AccountState) -> None:
+    """Render the script again. Raises InvalidValue for replies that no script can hold."""
+    if not state.replies and state.script is None:
+        return
+    try:
+        script = render(
+            state.replies if state.autoresponders_enabled else [],
+            address=site.address(state.name),
+            aliases=[site.address(alias) for alias in state.aliases],
+            files=state.files,
+            keeps_mail=state.mailbox_enabled,
+        )
+    except ReplyNotEncodable as error:
+        raise InvalidValue(
+            f"autoresponder/charset: the text has characters that {error} lacks. Use UTF-8.",
+            field="autoresponder/charset",
+        ) from error
+    if script is not None and script != state.script:
+        _check(script)
+    state.script = script
+
+
+def _check(script: str) -> None:
+    size = len(script.encode())
+    if size > SCRIPT_BYTES:
+        raise InvalidValue(
+            f"autoresponder/text: the replies take {size} bytes together, {SCRIPT_BYTES} are possible. Shorten a text.",
+            field="autoresponder/text",
+        )
+    parser = sievelib.parser.Parser()
+    if not parser.parse(script):
+        raise InvalidValue(
+            f"autoresponder: the mail server would not understand this reply ({parser.error}).", field="autoresponder"
+        )
