@@ -10,11 +10,13 @@ import threading
 import time
 from datetime import timedelta
 from functools import cache
+from typing import NamedTuple
 
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from innkeeper.accounts.models import Account, LoginFailure, SecretKey
+from innkeeper.accounts.models import Account, LoginFailure
 from innkeeper.core.actor import Actor, ActorKind, Door
 from innkeeper.core.errors import AccountDisabled, AuthenticationFailed, KeyRefused, LoginLocked, NotAllowed
 from innkeeper.core.passwords import hash_login, verify_login
@@ -30,6 +32,16 @@ _verifications = threading.BoundedSemaphore(2)
 _verified_key = os.urandom(32)
 _verified: dict[bytes, float] = {}
 _verified_lock = threading.Lock()
+
+
+class Caller(NamedTuple):
+    """What decides whether an authenticated account may act."""
+
+    kind: str
+    account_id: int
+    login: str
+    status: int
+    may_use_api: bool
 
 
 def key_hash(key: str) -> str:
@@ -52,7 +64,8 @@ def authenticate_password(login: str, password: str, address: str, door: Door) -
     if account is None or not _password_matches(account, password):
         count_failure(folded, address)
         raise AuthenticationFailed("Wrong user name or password.")
-    return _actor(account, address, door)
+    caller = Caller(account.kind, account.pk, account.login, account.status, account.may_use_api)
+    return _actor(caller, address, door)
 
 
 def authenticate_key(key: str, address: str) -> Actor:
@@ -60,10 +73,17 @@ def authenticate_key(key: str, address: str) -> Actor:
 
     Raises KeyRefused, AccountDisabled, NotAllowed.
     """
-    row = SecretKey.objects.select_related("account").filter(key_hash=key_hash(key)).first()
-    if row is None or not _bound_to(row.addresses, address):
+    # By hand: each request with a key pays for this look-up, and building the ORM's query costs ten times its run.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT k.addresses, a.kind, a.id, a.login, a.status, a.may_use_api FROM accounts_secretkey k"
+            " JOIN accounts_account a ON a.id = k.account_id WHERE k.key_hash = %s",
+            [key_hash(key)],
+        )
+        row = cursor.fetchone()
+    if row is None or not _bound_to(row[0], address):
         raise KeyRefused("The secret key is unknown, or may not be used from this address.")
-    return _actor(row.account, address, Door.XML)
+    return _actor(Caller(*row[1:]), address, Door.XML)
 
 
 def _account_by_login(folded: str) -> Account | None:
@@ -125,9 +145,10 @@ def _bound_to(addresses: str, address: str) -> bool:
     return any(ipaddress.ip_address(bound) == client for bound in addresses.split(",") if bound)
 
 
-def _actor(account: Account, address: str, door: Door) -> Actor:
-    if account.status:
+def _actor(caller: Caller, address: str, door: Door) -> Actor:
+    if caller.status:
         raise AccountDisabled("This account is suspended.")
-    if door is Door.XML and not account.may_use_api and account.kind != Account.Kind.ADMINISTRATOR:
+    kind = ActorKind(caller.kind)
+    if door is Door.XML and not caller.may_use_api and kind is not ActorKind.ADMINISTRATOR:
         raise NotAllowed("This account may not use the XML API. Ask the provider for the permission.")
-    return Actor(ActorKind(account.kind), account.pk, account.login, address, door)
+    return Actor(kind, caller.account_id, caller.login, address, door)

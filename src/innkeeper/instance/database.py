@@ -88,7 +88,7 @@ def drop_roles(instance: Instance) -> None:
 def set_up(instance: Instance, ids: Ids) -> None:
     """Migrate and make the administrator, as the panel's user. Raises InstanceError with what it said."""
     done = subprocess.run(
-        [str(instance.python), "-m", "innkeeper.core.setup"],
+        [str(instance.python), "-m", "innkeeper.upkeep.setup"],
         env=program_environment(instance),
         input=read_secret(instance.secrets / "admin-password") + "\n",
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Makes the database ready: `python -m innkeeper.core.setup`, run as the panel's user before anything starts.
+"""Makes the database ready: `python -m innkeeper.upkeep.setup`, run as the panel's user before anything starts.
 
 Migrates, refuses a database of a newer Innkeeper, and creates the administrator if there is none, with the password
 that stands on the first line of standard input. Prints one line for each thing it did.
