@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import os
 import signal
@@ -17,7 +19,10 @@ log = logging.getLogger("innkeeper.hostd")
 
 TIMEOUT_S = 5
 ESTABLISHED = "01"
+PIDFD_GETFD = 438  # the same number on every architecture
 PROC = Path("/proc")
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def end(instance: Instance, usernames: Collection[str]) -> int:
@@ -27,10 +32,8 @@ def end(instance: Instance, usernames: Collection[str]) -> int:
     again, and one that was let in with a password of before cannot.
     """
     wanted = set(usernames)
-    ended = 0
-    for process in [*_dovecot(instance, wanted), *_submission(instance, wanted)]:
-        ended += processes.send(process, signal.SIGTERM)
-    return ended
+    ended = sum(processes.send(process, signal.SIGTERM) for process in _dovecot(instance, wanted))
+    return ended + _end_submission(instance, wanted)
 
 
 def _dovecot(instance: Instance, wanted: set[str]) -> list[processes.Process]:
@@ -54,19 +57,43 @@ def _dovecot(instance: Instance, wanted: set[str]) -> list[processes.Process]:
     return [process for process in found if process is not None and process.parent == master]
 
 
-def _submission(instance: Instance, wanted: set[str]) -> list[processes.Process]:
-    """Postfix's processes whose submission session is one of these users', or nobody's yet."""
+def _end_submission(instance: Instance, wanted: set[str]) -> int:
+    """Close the submission sessions of these users, and those that are nobody's yet."""
     peers = _established(instance.ports.submission)
     if not peers:
-        return []
+        return 0
     owners = _owners(instance)
     inodes = {inode for peer, inode in peers.items() if owners.get(peer) in wanted or peer not in owners}
     master = _master(instance.spool / "pid" / "master.pid")
-    found = []
+    ended = 0
     for process in _children(master):
-        if process.command == "smtpd" and not inodes.isdisjoint(_socket_inodes(process.pid)):
-            found.append(process)
-    return found
+        if process.command == "smtpd":
+            for inode, fd in _sockets(process.pid).items():
+                if inode in inodes:
+                    ended += _hang_up(process, fd)
+    return ended
+
+
+def _hang_up(process: processes.Process, fd: int) -> bool:
+    """Shut a process's connection down. It then ends the session as if the client had gone.
+
+    Killing it instead would make Postfix's master believe that it cannot start, and hold the whole service back.
+    """
+    try:
+        pidfd = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if processes.read(process.pid) != process:
+            return False
+        copy = _libc.syscall(PIDFD_GETFD, pidfd, fd, 0)
+        if copy < 0:
+            return processes.send(process, signal.SIGTERM)
+        with socket.socket(fileno=copy) as connection, contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        return True
+    finally:
+        os.close(pidfd)
 
 
 def _established(port: int) -> dict[tuple[str, str], str]:
@@ -109,16 +136,17 @@ def _children(parent: int) -> list[processes.Process]:
     return [process for process in found if process is not None and process.parent == parent]
 
 
-def _socket_inodes(pid: int) -> set[str]:
-    inodes = set()
+def _sockets(pid: int) -> dict[str, int]:
+    """The sockets of a process: inode to descriptor."""
+    found = {}
     try:
         for entry in os.scandir(PROC / str(pid) / "fd"):
             target = os.readlink(entry.path)  # noqa: PTH115 - scandir's own path
             if target.startswith("socket:["):
-                inodes.add(target[8:-1])
+                found[target[8:-1]] = int(entry.name)
     except OSError:  # it ended meanwhile
-        return set()
-    return inodes
+        return {}
+    return found
 
 
 def _master(path: Path) -> int:

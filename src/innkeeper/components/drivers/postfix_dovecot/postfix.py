@@ -84,6 +84,8 @@ recipient_delimiter = +
 message_size_limit = 52428800
 # A delivery that waits for a restarted daemon is tried again soon.
 queue_run_delay = 30s
+# A process that died of a look-up is started again after this, not after a minute.
+service_throttle_time = 5s
 minimal_backoff_time = 30s
 maximal_backoff_time = 600s
 
