@@ -8,6 +8,7 @@ who sends it by `<?caller alice?>` at its beginning; without that it is the admi
 from __future__ import annotations
 
 import re
+from difflib import unified_diff
 from pathlib import Path
 
 import packet_world
@@ -60,7 +61,8 @@ def test_pair(path: Path) -> None:
     expected = path.with_suffix(".answer.xml").read_text()
     answer = compact(content.decode())
     if not re.fullmatch(pattern(expected), answer):
-        assert answer.replace("><", ">\n<") == compact(expected).replace("><", ">\n<")
+        lines = [text.replace("><", ">\n<").splitlines() for text in (compact(expected), answer)]
+        pytest.fail("\n".join(unified_diff(*lines, "expected", "answer", lineterm="")), pytrace=False)
     root = etree.fromstring(content)
     schema.answer_schema(resolve(root.get("version")).dialect).assertValid(root)
 

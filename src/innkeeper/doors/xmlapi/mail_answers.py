@@ -12,7 +12,7 @@ from innkeeper.doors.xmlapi.results import error_fragment
 from innkeeper.doors.xmlapi.versions import Version
 from innkeeper.doors.xmlapi.writer import Writer, escape
 from innkeeper.mail import queries
-from innkeeper.mail.queries import AccountInfo, Part, ReplyInfo
+from innkeeper.mail.queries import AccountInfo, Part, ReplyInfo, SitePreferences
 
 FIRST_WITH_LIMIT = Version.parse("1.6.6.0")
 FIRST_WITH_END_DATE = Version.parse("1.6.8.0")
@@ -119,3 +119,30 @@ def _formatter(writer: Writer, flags: frozenset[str], version: Version) -> Calla
         )
 
     return text_of
+
+
+def write_preferences(call: Call, site_ids: Sequence[int] | None) -> None:
+    """A result for each site, in the schema's order; one bare result for a caller without any."""
+    with_certificate = call.version >= FIRST_WITH_END_DATE
+    found = False
+    for info in queries.preferences(call.actor, site_ids):
+        found = True
+        if not isinstance(info, SitePreferences):
+            site_id, error = info
+            with call.result(error) as writer:
+                writer.leaf("site-id", site_id)
+            continue
+        with call.result() as writer:
+            writer.leaf("site-id", info.site_id)
+            with writer.element("prefs"):
+                with writer.element("nonexistent-user"):
+                    writer.leaf(info.unknown_action, info.unknown_value)
+                writer.leaf("webmail", info.webmail)
+                writer.leaf("spam-protect-sign", bool(info.sign_outgoing))
+                writer.leaf("greylisting", bool(info.greylisting))
+                writer.leaf("mailservice", bool(info.enabled))
+                if with_certificate and info.webmail_certificate:
+                    writer.leaf("webmail-certificate", info.webmail_certificate)
+    if not found:
+        with call.result():
+            pass
