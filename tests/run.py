@@ -1,0 +1,53 @@
+"""Runs the tests: `./innkeeper test [--fast] [pytest's arguments]`.
+
+The fast part has no daemons and takes SQLite. The full run repeats it on a PostgreSQL server of its own, then runs the
+tests with real daemons and those in a browser. Everything that a part starts ends with it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from services.cluster import Cluster
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NO_TESTS = 5
+FAST = "not service and not browser"
+
+
+def pytest(title: str, *arguments: str, database: str = "") -> int:
+    """One run; its exit code."""
+    print(f"== {title}", flush=True)  # noqa: T201
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("INNKEEPER_")}
+    environment["PYTHONPATH"] = str(REPOSITORY / "src")
+    if database:
+        environment["INNKEEPER_DATABASE"] = database
+    begun = time.monotonic()
+    code = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments], cwd=REPOSITORY, env=environment, check=False
+    ).returncode
+    print(f"== {title}: {time.monotonic() - begun:.0f} s", flush=True)  # noqa: T201
+    return code
+
+
+def main(arguments: list[str]) -> int:
+    fast = "--fast" in arguments
+    more = [argument for argument in arguments if argument != "--fast"]
+    at_once = ["-n", "2", "--dist", "loadfile"]
+    codes = [pytest("without daemons, on SQLite", "-m", FAST, *at_once, *more)]
+    if not fast:
+        with Cluster() as cluster:
+            url = cluster.database("innkeeper")
+            cluster.sql("ALTER ROLE innkeeper CREATEDB")
+            codes.append(pytest("without daemons, on PostgreSQL", "-m", FAST, *at_once, *more, database=url))
+        codes.append(pytest("with daemons and in a browser", "-m", "service or browser", *more))
+    failed = [code for code in codes if code not in (0, NO_TESTS)]
+    return failed[0] if failed else min(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
