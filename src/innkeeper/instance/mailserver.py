@@ -53,6 +53,7 @@ def layout(instance: Instance, ids: Ids) -> Layout:
         mail_gid=ids.mail_group,
         environment_mark=MARK,
         reply_program=instance.program / "innkeeper/components/drivers/postfix_dovecot/reply.py",
+        files=instance.state / "files",
     )
 
 

@@ -38,7 +38,8 @@ def make_folders(instance: Instance, ids: Ids) -> None:
         (instance.state / "lib" / "postfix", ids.postfix, root, 0o700),
         (instance.state / "lib" / "policy", ids.policy, root, 0o700),
         (instance.storage, ids.mail, ids.mail_group, 0o700),
-        (instance.state / "files", ids.panel, ids.group, 0o700),
+        # The panel writes; the storage user's processes read the attachments of automatic replies.
+        (instance.state / "files", ids.panel, ids.mail_group, 0o2750),
         (instance.state / "program", root, root, 0o755),
         (instance.database.path.parent, ids.panel, ids.database_group, 0o2750),
     ]

@@ -125,7 +125,7 @@ first_valid_uid = 1
 first_valid_gid = 1
 mail_plugins = $mail_plugins quota
 recipient_delimiter = +
-sendmail_path = /usr/bin/python3 -IS {layout.reply_program} {layout.reply_socket}
+sendmail_path = /usr/bin/python3 -IS {layout.reply_program} {layout.reply_socket} {layout.files}
 
 namespace inbox {{
   inbox = yes
@@ -249,6 +249,9 @@ plugin {{
   quota_status_nouser = DUNNO
   quota_status_overquota = "552 5.2.2 Mailbox is full"
   sieve = file:~/sieve;active=~/.dovecot.sieve
+  # An automatic reply may go more than once a day to a sender, if its owner wants it so.
+  sieve_extensions = +vacation-seconds
+  sieve_vacation_min_period = 1s
   # In the account's own folder, under a key that does not change with its name.
   last_login_dict = file:%h/.last-login
   last_login_key = last-login/time

@@ -53,6 +53,8 @@ class Layout:
     """Name of the variable that marks every process of the instance; daemons must pass it on to their children."""
     reply_program: Path
     """The program that hands a reply of Dovecot's to Postfix."""
+    files: Path
+    """The file store, where it finds the attachments of automatic replies."""
 
     @property
     def reply_socket(self) -> Path:

@@ -1,18 +1,37 @@
 """Hands a message of Dovecot's Sieve to Postfix, in place of `sendmail`.
 
-Dovecot runs it as the storage user: `reply.py SOCKET -i -f SENDER -- RECIPIENT...`, the message on standard input. The
-socket is Postfix's, in a folder that only Postfix and the storage user can enter; a TCP port would relay for every
-local user. It uses the standard library alone, because it starts for each reply.
+Dovecot runs it as the storage user: `reply.py SOCKET FILES -i -f SENDER -- RECIPIENT...`, the message on standard
+input. The socket is Postfix's, in a folder that only Postfix and the storage user can enter; a TCP port would relay for
+every local user. It uses the standard library alone, because it starts for each reply.
+
+An automatic reply names its attachments in a header (`mail/sieve.py` writes it), because a Sieve script is too small to
+carry them:
+
+    X-Innkeeper-Attachments: SHA256:NAME;
+     SHA256:NAME
+
+with each NAME percent-encoded. The files lie in FILES, each as `ab/SHA256` below the first two digits of its name. They
+take the header's place here.
 """
 
 from __future__ import annotations
 
+import base64
 import getopt
+import mimetypes
 import os
+import re
+import secrets
 import smtplib
 import socket
 import sys
+import urllib.parse
+from pathlib import Path
 
+ATTACHMENTS = re.compile(rb"^x-innkeeper-attachments:((?:.*\r?\n)(?:[ \t].*\r?\n)*)", re.IGNORECASE | re.MULTILINE)
+CONTENT = re.compile(rb"^content-[a-z-]+:(?:.*\r?\n)(?:[ \t].*\r?\n)*", re.IGNORECASE | re.MULTILINE)
+REFERENCE = re.compile(r"\s*([0-9a-f]{64}):([A-Za-z0-9_.~%-]+)\s*")
+HEADER_END = re.compile(rb"\r?\n\r?\n")
 TEMPORARY_FAILURE = 75  # EX_TEMPFAIL
 TIMEOUT_S = 30
 
@@ -33,11 +52,67 @@ def send(path: str, sender: str, recipients: list[str], message: bytes) -> None:
         smtp.sendmail(sender, recipients, message)
 
 
-def main() -> int:
-    options, recipients = getopt.getopt(sys.argv[2:], "if:")
-    sender = dict(options).get("-f", "")
+def expand(message: bytes, files: Path) -> bytes:
+    """The message with the files that its attachments header names in place of that header.
+
+    Without the header it comes back as it is. A file that is gone, or a reference that is none, is left out: the reply
+    itself matters more.
+    """
+    end = HEADER_END.search(message)
+    if end is None:
+        return message
+    newline = b"\r\n" if end[0].startswith(b"\r") else b"\n"
+    header, body = message[: end.end() - len(newline)], message[end.end() :]
+    found = ATTACHMENTS.search(header)
+    if found is None:
+        return message
+    header = header[: found.start()] + header[found.end() :]
+    parts = [_part(reference, files, newline) for reference in found[1].decode("ascii", "replace").split(";")]
+    parts = [part for part in parts if part]
+    if not parts:
+        return header + newline + body
+    content = b"".join(match[0] for match in CONTENT.finditer(header))
+    boundary = f"=_{secrets.token_hex(16)}".encode("ascii")
+    lines = [
+        CONTENT.sub(b"", header) + b'Content-Type: multipart/mixed; boundary="' + boundary + b'"' + newline,
+        *(b"--" + boundary + newline + part for part in [content + newline + body, *parts]),
+        b"--" + boundary + b"--" + newline,
+    ]
+    return newline.join(lines)
+
+
+def _part(reference: str, files: Path, newline: bytes) -> bytes:
+    """One file as a MIME part, empty if there is none."""
+    match = REFERENCE.fullmatch(reference)
+    if match is None:
+        return b""
     try:
-        send(sys.argv[1], "" if sender == "<>" else sender, recipients, sys.stdin.buffer.read())
+        content = (files / match[1][:2] / match[1]).read_bytes()
+    except OSError as error:
+        sys.stderr.write(f"uid {os.geteuid()}: an attachment is left out: {error}\n")
+        return b""
+    kind = mimetypes.guess_type(urllib.parse.unquote(match[2]))[0] or "application/octet-stream"
+    lines = [
+        f"Content-Type: {kind}".encode("ascii"),
+        b"Content-Transfer-Encoding: base64",
+        # The name is percent-encoded already, which is how a parameter in UTF-8 is written.
+        f"Content-Disposition: attachment; filename*=UTF-8''{match[2]}".encode("ascii"),
+        b"",
+        base64.encodebytes(content).replace(b"\n", newline),
+    ]
+    return newline.join(lines)
+
+
+def main() -> int:
+    options, recipients = getopt.getopt(sys.argv[3:], "if:")
+    sender = dict(options).get("-f", "")
+    sender = "" if sender == "<>" else sender
+    message = sys.stdin.buffer.read()
+    if not sender:
+        # Only automatic replies have no sender: a forwarded message that carries the header gets no file of ours.
+        message = expand(message, Path(sys.argv[2]))
+    try:
+        send(sys.argv[1], sender, recipients, message)
     except (OSError, smtplib.SMTPException) as error:
         sys.stderr.write(f"uid {os.geteuid()}: {error}\n")
         return TEMPORARY_FAILURE
