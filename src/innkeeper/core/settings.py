@@ -84,9 +84,68 @@ INSTALLED_APPS = [
     "innkeeper.hosting",
     "innkeeper.mail",
     "innkeeper.jobs",
+    "innkeeper.doors.panel",
 ]
 
 TASKS = {"default": {"BACKEND": "innkeeper.jobs.backend.JobBackend", "QUEUES": ["prompt", "upkeep"]}}
+
+MIDDLEWARE = [
+    "innkeeper.doors.panel.headers.HeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "innkeeper.doors.panel.visitor.VisitorMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csrf",
+                "django.contrib.messages.context_processors.messages",
+            ],
+            "builtins": [
+                "innkeeper.doors.panel.templatetags.panel",
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+
+# Cookies know no ports: each instance on this address has its own.
+_cookie = str(INSTANCE.ports.panel) if INSTANCE is not None else "test"
+SESSION_ENGINE = "innkeeper.doors.panel.sessions"
+SESSION_COOKIE_NAME = f"__Host-innkeeper-{_cookie}"
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True  # idle time ends a session sooner: doors/panel/visitor.py
+SESSION_COOKIE_AGE = 7 * 24 * 3600
+CSRF_COOKIE_NAME = f"__Host-innkeeper-form-{_cookie}"
+CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "innkeeper.doors.panel.views.session.form_expired"
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 0  # a private instance has a certificate of its own making
+
+STATIC_URL = "/static/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "innkeeper.doors.panel.static_files.DigestStorage"},
+}
+WHITENOISE_USE_FINDERS = True  # files are served from the program itself: nothing to collect
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MAX_AGE = 365 * 24 * 3600  # every address carries a digest of its content
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 SILENCED_SYSTEM_CHECKS = ["auth.E003", "auth.W004"]  # the login is unique without case, by a constraint
 AUTH_USER_MODEL = "accounts.Account"

@@ -1,0 +1,36 @@
+// Forms: the summary of errors takes the focus; leaving with unsaved input asks first.
+document.addEventListener("alpine:init", () => {
+  Alpine.data("summary", () => ({
+    init() {
+      this.$el.focus();
+    },
+  }));
+
+  Alpine.data("unsaved", () => ({
+    init() {
+      let changed = this.$el.querySelector(".is-invalid") !== null;
+      this.$el.addEventListener("input", () => { changed = true; });
+      this.$el.addEventListener("submit", () => { changed = false; });
+      window.addEventListener("beforeunload", (event) => {
+        if (changed) event.preventDefault();
+      });
+    },
+  }));
+
+  // Parts of a form that follow a choice: data-when="FIELD=VALUE VALUE". Without a script all of them show.
+  Alpine.data("follows", () => ({
+    init() {
+      const form = this.$el;
+      const apply = () => {
+        for (const part of form.querySelectorAll("[data-when]")) {
+          const [name, values] = part.dataset.when.split("=");
+          const input = form.querySelector(`[name="${name}"]:checked`);
+          const value = input ? input.value : "";
+          part.hidden = !values.split(" ").includes(value);
+        }
+      };
+      form.addEventListener("change", apply);
+      apply();
+    },
+  }));
+});

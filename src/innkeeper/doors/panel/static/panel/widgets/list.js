@@ -1,0 +1,67 @@
+// A list: pick all rows of the page, show the bulk actions only when rows are picked, keyboard shortcuts.
+document.addEventListener("alpine:init", () => {
+  Alpine.data("list", () => ({
+    picked: 0,
+    init() {
+      this.$el.addEventListener("change", (event) => {
+        if (event.target.matches("[data-all]")) {
+          for (const box of this.boxes()) box.checked = event.target.checked;
+        }
+        this.count();
+      });
+      document.body.addEventListener("htmx:afterSwap", () => this.count());
+      window.addEventListener("pageshow", () => this.count());
+      this.count();
+    },
+    boxes() {
+      return [...this.$root.querySelectorAll('input[name="id"]')];
+    },
+    count() {
+      const boxes = this.boxes();
+      this.picked = boxes.filter((box) => box.checked).length;
+      const all = this.$root.querySelector("[data-all]");
+      if (all) {
+        all.checked = boxes.length > 0 && this.picked === boxes.length;
+        all.indeterminate = this.picked > 0 && !all.checked;
+      }
+    },
+    get none() {
+      return this.picked === 0;
+    },
+    get some() {
+      return this.picked > 0;
+    },
+    get pickedText() {
+      return this.$root.dataset.picked.replace("{n}", String(this.picked));
+    },
+  }));
+
+  // The switch for single keys, kept in this browser.
+  Alpine.data("keys", () => ({
+    on: localStorage.getItem("innkeeper-keys") !== "off",
+    toggle() {
+      this.on = !this.on;
+      localStorage.setItem("innkeeper-keys", this.on ? "on" : "off");
+    },
+  }));
+});
+
+// Single keys, never while somebody types and never with a modifier: / search, c create, j k move, x pick.
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, dialog");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("innkeeper-keys") === "off") return;
+  const rows = [...document.querySelectorAll("[data-row]")];
+  const row = event.target.closest("[data-row]");
+  const index = rows.indexOf(row);
+  const act = {
+    "/": () => document.querySelector("[data-key-search]")?.focus(),
+    c: () => document.querySelector("[data-key-create]")?.click(),
+    j: () => rows[Math.min(index + 1, rows.length - 1)]?.querySelector("th a")?.focus(),
+    k: () => rows[Math.max(index - 1, 0)]?.querySelector("th a")?.focus(),
+    x: () => row?.querySelector('input[name="id"]')?.click(),
+  }[event.key];
+  if (act) {
+    event.preventDefault();
+    act();
+  }
+});

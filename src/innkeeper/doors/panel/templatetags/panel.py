@@ -1,0 +1,116 @@
+"""What templates need to write: icons, sizes, times and states."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.forms import BoundField
+from django.templatetags.static import static
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from innkeeper.doors.panel.units import size_text
+from innkeeper.mail.listing import State
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A decorative icon of the sprite; the words beside it say what it means."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        static("panel/vendor/icons.svg"),
+        name,
+    )
+
+
+@register.filter
+def size(value: int | None) -> str:
+    """A number of bytes in the unit that reads best."""
+    return "" if value is None else size_text(value)
+
+
+@register.filter
+def share(used: int, quota: int) -> int:
+    """How many percent of a quota are used, 0 to 100."""
+    if quota <= 0:
+        return 0 if quota < 0 or not used else 100
+    return min(100, used * 100 // quota)
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long ago something was, in words; older than a month the date."""
+    if moment is None:
+        return _("Never")
+    seconds = int((timezone.now() - moment).total_seconds())
+    if seconds < 60:
+        return _("Just now")
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if hours == 0:
+        return ngettext("{n} minute ago", "{n} minutes ago", minutes).format(n=minutes)
+    if days == 0:
+        return ngettext("{n} hour ago", "{n} hours ago", hours).format(n=hours)
+    if days < 30:
+        return ngettext("{n} day ago", "{n} days ago", days).format(n=days)
+    return formats.date_format(moment, "DATE_FORMAT")
+
+
+_STATES: dict[State, tuple[str, str, Any]] = {
+    State.SITE_SUSPENDED: ("is-error", "slash-circle", lambda: _("Site suspended")),
+    State.SERVICE_OFF: ("is-error", "slash-circle", lambda: _("Mail service off")),
+    State.FULL: ("is-error", "exclamation-triangle-fill", lambda: _("Mailbox full")),
+    State.NEARLY_FULL: ("is-warning", "exclamation-triangle-fill", lambda: _("Nearly full")),
+    State.SUSPENDED: ("is-warning", "pause-circle", lambda: _("Suspended")),
+    State.NO_PASSWORD: ("is-warning", "key", lambda: _("No password")),
+    State.NEVER_USED: ("", "clock", lambda: _("Never logged in")),
+    State.FORWARDING: ("", "forward", lambda: _("Forwards only")),
+    State.ACTIVE: ("is-good", "check-circle-fill", lambda: _("Active")),
+}
+
+
+@register.simple_tag
+def state(value: State) -> SafeString:
+    """The state of a mail account as icon and words."""
+    look, name, words = _STATES[value]
+    return format_html('<span class="state {}">{}{}</span>', look, icon(name), words())
+
+
+@register.filter
+def described(field: BoundField, look: str = "form-control") -> SafeString:
+    """A form's field with our look, tied to its help and its error for those who hear the page."""
+    ids = []
+    if field.help_text:
+        ids.append(f"{field.auto_id}_help")
+    attributes: dict[str, Any] = {"class": look}
+    if field.errors:
+        attributes["class"] += " is-invalid"
+        attributes["aria-invalid"] = "true"
+        ids.append(f"{field.auto_id}_error")
+    if ids:
+        attributes["aria-describedby"] = " ".join(ids)
+    return field.as_widget(attrs=attributes)
+
+
+@register.simple_tag
+def usage(used: int, quota: int) -> SafeString:
+    """Used space in words, with a bar where there is a quota."""
+    if quota < 0:
+        return format_html('<span class="usage"><span class="words">{}</span></span>', size_text(used))
+    percent = share(used, quota)
+    look = "is-error" if used >= quota else "is-warning" if percent >= 90 else ""
+    words = _("{used} of {quota}").format(used=size_text(used), quota=size_text(quota))
+    return format_html(
+        '<span class="usage"><span class="words">{}</span><svg class="meter {}" aria-hidden="true" focusable="false"'
+        ' preserveAspectRatio="none" viewBox="0 0 100 1"><rect width="{}" height="1" fill="currentColor"></rect></svg>'
+        "</span>",
+        words,
+        look,
+        percent,
+    )
