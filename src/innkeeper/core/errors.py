@@ -116,6 +116,30 @@ class ExitCode(IntEnum):
     INVALID = 7
 
 
+class UtilityCode(IntEnum):
+    """Exit codes of the `bin` utilities, which scripts written for Plesk's look at."""
+
+    OK = 0
+    FAILED = 1
+    EXISTS = 2
+    NOT_FOUND = 3
+    INVALID = 4
+    LIMIT = 5
+    NOT_PERMITTED = 6
+
+
+UTILITY: dict[ExitCode, UtilityCode] = {
+    ExitCode.OK: UtilityCode.OK,
+    ExitCode.FAILED: UtilityCode.FAILED,
+    ExitCode.USAGE: UtilityCode.FAILED,
+    ExitCode.NOT_FOUND: UtilityCode.NOT_FOUND,
+    ExitCode.EXISTS: UtilityCode.EXISTS,
+    ExitCode.LIMIT: UtilityCode.LIMIT,
+    ExitCode.NOT_PERMITTED: UtilityCode.NOT_PERMITTED,
+    ExitCode.INVALID: UtilityCode.INVALID,
+}
+
+
 class DoorCodes(NamedTuple):
     """How one error class appears at each door."""
 

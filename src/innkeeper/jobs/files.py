@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import logging
 import time
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from django_tasks import task
 from innkeeper.core.models import Upload
 from innkeeper.jobs.backend import UPKEEP
 from innkeeper.mail.models import RepositoryFile
-from innkeeper.mail.queries import buried_files
 
 logger = logging.getLogger("innkeeper.jobs")
 
@@ -34,19 +32,16 @@ def remove_unreferenced_files() -> None:
     root = Path(settings.INNKEEPER_FILES)
     if not root.is_dir():
         return
-    unreferenced = []
+    removed = 0
     referenced = _referenced()
     current = next(referenced, None)
-    for path in _stored(root):  # both sides are sorted, so one pass compares them
+    for path in _stored(root):  # both sides are sorted, so one pass in constant memory compares them
         while current is not None and current < path.name:
             current = next(referenced, None)
         if path.name.endswith(ASIDE):
             _bring_back(path)
         elif current != path.name and _is_old(path):
-            unreferenced.append(path)
-    # An account that was removed meanwhile took its files from the rows into a grave, where they are to stay.
-    buried = buried_files()
-    removed = sum(_remove(path) for path in unreferenced if path.name not in buried)
+            removed += _remove(path)
     if removed:
         logger.info("removed %d unreferenced file(s)", removed)
 
@@ -54,8 +49,7 @@ def remove_unreferenced_files() -> None:
 def _referenced() -> Iterator[str]:
     uploads = Upload.objects.values_list("sha256", flat=True)
     files = RepositoryFile.objects.values_list("sha256", flat=True)
-    stored = files.union(uploads).order_by("sha256").iterator(chunk_size=1000)
-    return heapq.merge(stored, sorted(buried_files()))
+    return files.union(uploads).order_by("sha256").iterator(chunk_size=1000)
 
 
 def _stored(root: Path) -> Iterator[Path]:

@@ -1,0 +1,1 @@
+"""The commands of the command line, as the client knows them: one module a group."""

@@ -1,0 +1,41 @@
+"""`bin`: the utilities."""
+
+from __future__ import annotations
+
+from innkeeper.core.errors import UTILITY, ExitCode
+from innkeeper.doors.cli import output
+from innkeeper.doors.cli.client import CommandFailed
+from innkeeper.doors.cli.parser import UsageError, near
+from innkeeper.doors.cli.utilities import syntax
+
+# Each utility, and the module that has it.
+UTILITIES = {
+    "mail": "mail",
+    "customer": "hosting",
+    "client": "hosting",
+    "subscription": "hosting",
+    "domain": "hosting",
+    "site": "hosting",
+}
+
+
+def main(words: list[str]) -> int:
+    """Run `innkeeper bin WORDS`. Exit codes are the utilities' own."""
+    try:
+        return _run(words)
+    except CommandFailed as error:
+        error.code = UTILITY[ExitCode(error.code)]
+        raise
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h"):
+        output.line("Usage: innkeeper bin UTILITY COMMAND ...\n\n  " + "\n  ".join(UTILITIES))
+        output.line("\n`innkeeper bin UTILITY --help` explains each.")
+        return 0 if words else UTILITY[ExitCode.USAGE]
+    name = words[0]
+    if name not in UTILITIES:
+        raise UsageError(f"{name}: no such utility.{near(name, UTILITIES)} `innkeeper bin --help` shows all.")
+    module = __import__(f"innkeeper.doors.cli.utilities.{UTILITIES[name]}", fromlist=["UTILITY"])
+    utility = module.UTILITY if name == "mail" else module.UTILITIES[name]
+    return syntax.run(utility, words[1:])

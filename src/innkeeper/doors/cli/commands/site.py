@@ -1,0 +1,48 @@
+"""`site`: sites (domains) by name or id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from innkeeper.doors.cli.commands import objects
+from innkeeper.doors.cli.parser import Command, Namespace, Parser, run_group
+from innkeeper.doors.cli.values import shown_size
+
+DESCRIPTION = "Sites (domains), by name or id. The main site of a webspace comes and goes with the webspace."
+
+
+def _new(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--webspace", required=True, metavar="NAME", help="name or id of the webspace that it lies in")
+    objects.plan(parser)
+
+
+def _create(options: Namespace) -> int:
+    arguments = {"name": options.name, "webspace": options.webspace}
+    return objects.change(options, "site.create", arguments, "created {name} (id {id})")
+
+
+def _list(options: Namespace) -> int:
+    def shown(row: dict[str, Any]) -> str:
+        used = shown_size(row["used_bytes"])
+        return (
+            f"{row['name']:<40} {objects.shown_status(row['status']):<10} {used:>10} {row['webspace'] or ''}".rstrip()
+        )
+
+    return objects.show_rows(options, "site.list", {"webspace": options.webspace}, "sites", shown)
+
+
+COMMANDS = {
+    "create": Command("Create a site in a webspace.", _new, _create),
+    "list": Command(
+        "List the sites of a webspace, or all.",
+        lambda parser: parser.add_argument("--webspace", metavar="NAME", help="name or id of a webspace"),
+        _list,
+    ),
+    **objects.life("site", "name", " with its mail"),
+}
+
+
+def main(words: list[str]) -> int:
+    """Run `innkeeper site WORDS`."""
+    return run_group("site", DESCRIPTION, COMMANDS, words)

@@ -1,0 +1,44 @@
+"""`webspace`: webspaces (subscriptions) by name or id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from innkeeper.doors.cli.commands import objects
+from innkeeper.doors.cli.parser import Command, Namespace, Parser, run_group
+from innkeeper.doors.cli.values import shown_size
+
+DESCRIPTION = (
+    "Webspaces (subscriptions), by name or id. A webspace comes with its main site, which has its name and id."
+)
+
+
+def _new(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--owner", metavar="LOGIN", help="the customer that it belongs to (default: the administrator)")
+    objects.plan(parser)
+
+
+def _create(options: Namespace) -> int:
+    arguments = {"name": options.name, "owner": options.owner}
+    return objects.change(options, "webspace.create", arguments, "created {name} (id {id})")
+
+
+def _list(options: Namespace) -> int:
+    def shown(row: dict[str, Any]) -> str:
+        used = shown_size(row["used_bytes"])
+        return f"{row['name']:<40} {objects.shown_status(row['status']):<10} {used:>10} {row['owner']}"
+
+    return objects.show_rows(options, "webspace.list", {}, "webspaces", shown)
+
+
+COMMANDS = {
+    "create": Command("Create a webspace with its main site.", _new, _create),
+    "list": Command("List webspaces.", lambda parser: None, _list),
+    **objects.life("webspace", "name", " with its sites"),
+}
+
+
+def main(words: list[str]) -> int:
+    """Run `innkeeper webspace WORDS`."""
+    return run_group("webspace", DESCRIPTION, COMMANDS, words)

@@ -1,0 +1,188 @@
+"""Customers, webspaces and sites, by their names or ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from innkeeper.accounts import operations as accounts
+from innkeeper.accounts.contact import LENGTHS
+from innkeeper.accounts.models import Account
+from innkeeper.accounts.queries import find_customer, find_owner, visible_customers
+from innkeeper.core import status
+from innkeeper.core.actor import Actor
+from innkeeper.core.errors import InvalidValue
+from innkeeper.doors.cli.handlers import Handler, Request, Result
+from innkeeper.hosting import operations as hosting
+from innkeeper.hosting.models import Site, Webspace
+from innkeeper.hosting.queries import find_site, find_webspace, visible_sites, visible_webspaces
+from innkeeper.hosting.requests import NewSite, NewWebspace, SiteChanges, WebspaceChanges
+
+CHUNK = 500
+
+
+def _key(text: str, name: str) -> dict[str, Any]:
+    """How the finders are asked for an id or a name."""
+    return {"id": int(text)} if text.isascii() and text.isdigit() else {name: text}
+
+
+def _suspended(request: Request) -> int:
+    return status.BY_ADMINISTRATOR if request.optional_bool("suspended") else status.ACTIVE
+
+
+# ---- customers
+
+
+def _customer(request: Request, argument: str = "login") -> Account:
+    return find_customer(request.actor, **_key(request.text(argument), "login"))
+
+
+def create_customer(request: Request) -> Result:
+    """Create a customer of the administrator, or of the owner that is named."""
+    owner = request.optional_text("owner")
+    contact = {name: value for name in LENGTHS if (value := request.optional_text(name)) is not None}
+    password = request.optional_text("password")
+    if password is None:
+        raise InvalidValue("passwd: it is missing. Give a password for the panel.", field="passwd")
+    account = accounts.create_customer(
+        request.actor,
+        accounts.NewCustomer(
+            login=request.text("login"),
+            password=password,
+            contact=contact,
+            owner_id=find_owner(request.actor, **_key(owner, "login")).pk if owner else None,
+        ),
+    )
+    return {"login": account.login, "id": account.pk}
+
+
+def suspend_customer(request: Request) -> Result:
+    """Suspend a customer with everything below, or activate it again."""
+    customer = _customer(request)
+    accounts.update_customer(request.actor, customer.pk, accounts.CustomerChanges(status=_suspended(request)))
+    return {"login": customer.login}
+
+
+def remove_customer(request: Request) -> Result:
+    """Remove a customer with everything below."""
+    customer = _customer(request)
+    accounts.remove_customer(request.actor, customer.pk)
+    return {"login": customer.login}
+
+
+def list_customers(request: Request) -> Result:
+    """All customers by login, as rows."""
+    found = visible_customers(request.actor).order_by("login")
+    request.send_rows(
+        {"login": account.login, "id": account.pk, "name": account.contact_name, "status": account.status}
+        for account in found.iterator(chunk_size=CHUNK)
+    )
+    return {}
+
+
+# ---- webspaces
+
+
+def _webspace(actor: Actor, text: str) -> Webspace:
+    return find_webspace(actor, **_key(text, "name"))
+
+
+def create_webspace(request: Request) -> Result:
+    """Create a webspace with its main site."""
+    owner = request.optional_text("owner")
+    webspace = hosting.create_webspace(
+        request.actor,
+        NewWebspace(
+            name=request.text("name"),
+            owner_id=find_owner(request.actor, **_key(owner, "login")).pk if owner else None,
+        ),
+    )
+    return {"name": webspace.site.name, "id": webspace.pk}
+
+
+def suspend_webspace(request: Request) -> Result:
+    """Suspend a webspace with its sites, or activate it again."""
+    webspace = _webspace(request.actor, request.text("name"))
+    hosting.update_webspace(request.actor, webspace.pk, WebspaceChanges(status=_suspended(request)))
+    return {"name": webspace.site.name}
+
+
+def remove_webspace(request: Request) -> Result:
+    """Remove a webspace with its sites and their mail."""
+    webspace = _webspace(request.actor, request.text("name"))
+    hosting.remove_webspace(request.actor, webspace.pk)
+    return {"name": webspace.site.name}
+
+
+def list_webspaces(request: Request) -> Result:
+    """All webspaces by name, as rows."""
+    found = visible_webspaces(request.actor).select_related("site", "owner").order_by("site__ascii_name")
+    request.send_rows(
+        {
+            "name": webspace.site.name,
+            "id": webspace.pk,
+            "owner": webspace.owner.login,
+            "status": webspace.site.status,
+            "used_bytes": webspace.site.used_bytes,
+        }
+        for webspace in found.iterator(chunk_size=CHUNK)
+    )
+    return {}
+
+
+# ---- sites
+
+
+def _site(request: Request) -> Site:
+    return find_site(request.actor, **_key(request.text("name"), "name"))
+
+
+def create_site(request: Request) -> Result:
+    """Create a site in a webspace."""
+    webspace = _webspace(request.actor, request.text("webspace"))
+    site = hosting.create_site(request.actor, NewSite(name=request.text("name"), webspace_id=webspace.pk))
+    return {"name": site.name, "id": site.pk}
+
+
+def suspend_site(request: Request) -> Result:
+    """Suspend a site, or activate it again."""
+    site = _site(request)
+    hosting.update_site(request.actor, site.pk, SiteChanges(status=_suspended(request)))
+    return {"name": site.name}
+
+
+def remove_site(request: Request) -> Result:
+    """Remove a site with its mail."""
+    site = _site(request)
+    hosting.remove_site(request.actor, site.pk)
+    return {"name": site.name}
+
+
+def list_sites(request: Request) -> Result:
+    """The sites of a webspace, or all, by name, as rows."""
+    found = visible_sites(request.actor).select_related("webspace__site").order_by("ascii_name")
+    if text := request.optional_text("webspace"):
+        found = found.filter(webspace=_webspace(request.actor, text))
+    request.send_rows(
+        {
+            "name": site.name,
+            "id": site.pk,
+            "webspace": site.webspace.site.name if site.webspace else None,
+            "status": site.status,
+            "used_bytes": site.used_bytes,
+        }
+        for site in found.iterator(chunk_size=CHUNK)
+    )
+    return {}
+
+
+def _handlers(kind: str, *functions: Callable[[Request], Result]) -> dict[str, Handler]:
+    names = ("create", "status", "remove", "list")
+    return {f"{kind}.{name}": function for name, function in zip(names, functions, strict=True)}
+
+
+HANDLERS: dict[str, Handler] = {
+    **_handlers("customer", create_customer, suspend_customer, remove_customer, list_customers),
+    **_handlers("webspace", create_webspace, suspend_webspace, remove_webspace, list_webspaces),
+    **_handlers("site", create_site, suspend_site, remove_site, list_sites),
+}

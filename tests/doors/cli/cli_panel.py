@@ -1,0 +1,146 @@
+"""A listener on a database of its own, and the client, both as the processes that they are."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+
+SOURCE = Path(__file__).parents[3] / "src"
+MIGRATE = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from innkeeper.accounts.operations import create_administrator
+create_administrator("Kx4!paper-Moon")
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@contextlib.contextmanager
+def fresh_database(folder: Path) -> Iterator[str]:
+    """The address of an empty database on the engine that the tests run on."""
+    url = os.environ.get("INNKEEPER_DATABASE", "")
+    if not url.startswith("postgres"):
+        yield str(folder / "panel.sqlite3")
+        return
+    name = f"test_cli_{os.getpid()}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield urlsplit(url)._replace(path=f"/{name}").geturl()
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+class Panel:
+    """A state folder with a listener, and commands to it."""
+
+    def __init__(self, state: Path, database: str) -> None:
+        self.state = state
+        self.database = database
+        self.socket = state / "run" / "cli" / "cli.sock"
+        self.log = state / "cli.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count(1)
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(SOURCE),
+            "INNKEEPER_DATABASE": database,
+            "INNKEEPER_FILES": str(state / "files"),
+            "DJANGO_SETTINGS_MODULE": "innkeeper.core.settings",
+        }
+
+    def migrate(self) -> None:
+        (self.state / "run").mkdir(exist_ok=True)
+        (self.state / "files").mkdir(exist_ok=True)
+        subprocess.run([sys.executable, "-c", MIGRATE], env=self.environment, check=True, timeout=120)
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "innkeeper.doors.cli.server", "--socket", str(self.socket)]
+        with self.log.open("ab") as log:
+            return subprocess.Popen(command, env=self.environment, stderr=log)
+
+    def start(self) -> None:
+        self.process = self.spawn()
+        end = time.monotonic() + 30
+        while not self.answers():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end, "the listener does not answer"
+            time.sleep(0.02)
+
+    def answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def run(
+        self, *words: str, stdin: str | bytes = b"", env: Mapping[str, str] | None = None, user: str | None = None
+    ) -> Result:
+        """Run the client as the script `innkeeper` does."""
+        command = [sys.executable, "-P", "-S", "-m", "innkeeper.doors.cli", *words]
+        environment = {
+            "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(SOURCE),
+            "INNKEEPER_STATE": str(self.state), "PYTHONDONTWRITEBYTECODE": "1",
+        } | dict(env or {})  # fmt: skip
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            command, env=environment, input=data, capture_output=True, timeout=60, check=False, user=user
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def ok(self, *words: str, **options: Any) -> Result:
+        """Run a command that must be done."""
+        result = self.run(*words, **options)
+        assert result.code == 0, result
+        return result
+
+    def info(self, address: str) -> Any:
+        """Everything about an account."""
+        return self.ok("mail", "info", address, "--json").json
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """What stands in the database."""
+        if self.database.startswith("postgres"):
+            with psycopg.connect(self.database) as connection:
+                return connection.execute(statement).fetchall()
+        with contextlib.closing(sqlite3.connect(self.database)) as connection:
+            return connection.execute(statement).fetchall()
+
+    def site(self) -> str:
+        """The name of a new site of Alice's."""
+        name = f"site{next(self._numbers)}.test"
+        self.ok("webspace", "create", name, "--owner", "alice")
+        return name

@@ -1,0 +1,29 @@
+"""One listener serves all tests of the command line; each makes a site of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from cli_panel import Panel, fresh_database
+
+
+@pytest.fixture(scope="session")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    """A listener with a migrated database, the customer `alice`, and no site yet."""
+    state = tmp_path_factory.mktemp("state")
+    with fresh_database(state) as database:
+        panel = Panel(state, database)
+        panel.migrate()
+        panel.start()
+        try:
+            panel.ok("customer", "create", "alice", "--name", "Alice", env={"INNKEEPER_PASSWORD": "Kx4!paper"})
+            yield panel
+        finally:
+            panel.end()
+
+
+@pytest.fixture
+def site(panel: Panel) -> str:
+    """The name of a new site."""
+    return panel.site()

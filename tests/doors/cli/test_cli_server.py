@@ -1,0 +1,217 @@
+"""The listener and the client as processes: who may enter, several at once, ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_panel import SOURCE, Panel, fresh_database
+
+root_only = pytest.mark.skipif(os.getuid() != 0, reason="needs root to act as another user")
+
+
+@pytest.fixture
+def lone_panel(tmp_path: Path) -> Iterator[Panel]:
+    """A panel whose listener the test may end; not started, not migrated."""
+    with fresh_database(tmp_path) as database:
+        panel = Panel(tmp_path, database)
+        (tmp_path / "run").mkdir()
+        yield panel
+        if panel.process and panel.process.poll() is None:
+            panel.end(signal.SIGKILL)
+
+
+def connect(panel: Panel) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(20)
+    connection.connect(str(panel.socket))
+    return connection
+
+
+def frame(payload: bytes, kind: int = 0) -> bytes:
+    return struct.pack(">BI", kind, len(payload)) + payload
+
+
+def ask_raw(panel: Panel, data: bytes) -> bytes:
+    with connect(panel) as connection:
+        connection.sendall(data)
+        parts = b""
+        with contextlib.suppress(ConnectionResetError):  # how a close looks to who has sent too much
+            while part := connection.recv(65536):
+                parts += part
+    return parts
+
+
+def test_only_the_owner_can_open_the_socket(panel: Panel) -> None:
+    assert stat.S_IMODE(panel.socket.stat().st_mode) == 0o600
+    assert stat.S_IMODE(panel.socket.parent.stat().st_mode) == 0o700
+
+
+@root_only
+def test_another_user_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as name, fresh_database(Path(name)) as database:
+        state = Path(name)
+        state.chmod(0o755)
+        panel = Panel(state, database)
+        (state / "run").mkdir(mode=0o755)
+        panel.start()
+        try:
+            result = panel.run("mail", "list", user="nobody")
+        finally:
+            panel.end()
+    assert (result.code, "Run this as root" in result.err) == (6, True)
+
+
+def test_a_folder_that_others_may_enter_is_refused(lone_panel: Panel) -> None:
+    lone_panel.socket.parent.mkdir(mode=0o755)
+    lone_panel.socket.parent.chmod(0o755)
+    process = lone_panel.spawn()
+    assert process.wait(30) == 1
+    assert "mode 0700" in lone_panel.log.read_text()
+
+
+def test_a_killed_listeners_socket_is_taken_over_and_a_running_ones_is_not(lone_panel: Panel) -> None:
+    lone_panel.start()
+    second = lone_panel.spawn()
+    assert second.wait(30) == 1
+    assert "Another listener" in lone_panel.log.read_text()
+    lone_panel.end(signal.SIGKILL)
+    assert lone_panel.socket.exists()
+    lone_panel.start()
+    assert lone_panel.end(signal.SIGTERM) == 0
+    assert not lone_panel.socket.exists()
+
+
+def test_a_panel_that_is_away_is_said_so(tmp_path: Path) -> None:
+    result = Panel(tmp_path, "").run("mail", "list")
+    assert result.code == 1
+    assert result.err == (
+        f"innkeeper: Innkeeper does not answer in {tmp_path}. Bring it up with `./innkeeper up`,"
+        " or name its folder with --state.\n"
+    )
+
+
+def test_a_database_without_tables_is_an_error_and_not_a_trace(lone_panel: Panel) -> None:
+    lone_panel.start()
+    result = lone_panel.run("mail", "list")
+    assert (result.code, "database" in result.err, "Traceback" in result.err) == (1, True, False)
+
+
+def test_a_slow_client_holds_nobody_up(panel: Panel) -> None:
+    slow = [connect(panel) for _ in range(4)]
+    for connection in slow:
+        connection.sendall(frame(b"{}")[:3])
+    panel.ok("mail", "list")
+    for connection in slow:
+        connection.close()
+
+
+def test_several_commands_run_at_once(panel: Panel, site: str) -> None:
+    codes: list[int] = []
+
+    def create(number: int) -> None:
+        codes.append(panel.run("mail", "create", f"user{number}@{site}").code)
+
+    threads = [threading.Thread(target=create, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [0] * 8
+    assert len(panel.ok("mail", "list", site).out.splitlines()) == 8
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        struct.pack(">BI", 0, 2**32 - 1),
+        frame(b"not json"),
+        frame(b"[]"),
+        frame(b"{}", kind=1),
+        frame(b'{"command":"mail.list","data":true}') + frame(b"{}"),
+    ],
+)
+def test_what_is_no_request_is_hung_up_on(panel: Panel, data: bytes) -> None:
+    assert ask_raw(panel, data) == b""
+    panel.ok("mail", "list")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"command": 7},
+        {"command": "mail.explode"},
+        {"command": "../../etc.passwd"},
+        {"command": "mail.info", "arguments": []},
+        {"command": "mail.info", "arguments": {"address": 7}},
+        {"command": "mail.create", "arguments": {"address": "joe@example.test", "quota": True}},
+    ],
+)
+def test_a_request_that_is_wrong_is_answered_with_an_error(panel: Panel, request_: dict[str, object]) -> None:
+    answer = json.loads(ask_raw(panel, frame(json.dumps(request_).encode()))[5:])
+    assert answer["exit"] in (2, 3)
+    assert answer["error"]["message"]
+
+
+def test_a_command_that_was_begun_is_finished_before_the_listener_ends(lone_panel: Panel) -> None:
+    lone_panel.migrate()
+    lone_panel.start()
+    with connect(lone_panel) as connection:
+        message = frame(b'{"command":"mail.list"}')
+        connection.sendall(message[:-1])
+        assert lone_panel.process is not None
+        lone_panel.process.send_signal(signal.SIGTERM)
+        connection.sendall(message[-1:])
+        assert json.loads(connection.recv(65536)[5:])["exit"] == 0
+    assert lone_panel.process.wait(30) == 0
+
+
+def test_a_reader_that_has_enough_ends_the_client_quietly(panel: Panel, site: str) -> None:
+    panel.ok("mail", "create", f"joe@{site}")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -P -S -m innkeeper.doors.cli mail list --json | head -c 1"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "INNKEEPER_STATE": str(panel.state)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (b"{", b"")
+
+
+@pytest.mark.parametrize("words", [["mail", "--help"], ["mail", "create", "--help"], ["bin", "mail", "--help"], ["-h"]])
+def test_help_needs_no_panel(tmp_path: Path, words: list[str]) -> None:
+    result = Panel(tmp_path, "").run(*words)
+    assert result.code == 0
+    assert "--" in result.out or "mail" in result.out
+
+
+@pytest.mark.parametrize("words", [["mail", "list"], ["call"], ["bin", "mail", "--list"], ["customer", "list"]])
+def test_the_client_stays_thin(panel: Panel, words: list[str]) -> None:
+    program = (
+        "import sys\nfrom innkeeper.doors.cli.__main__ import run\nrun(sys.argv[1:])\n"
+        "heavy = {'django', 'lxml', 'asyncio', 'pathlib', 'dataclasses', 'inspect', 'subprocess', 'logging'}\n"
+        "sys.stderr.write(' '.join(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-P", "-c", program, *words],
+        env={"PYTHONPATH": str(SOURCE), "INNKEEPER_STATE": str(panel.state)},
+        input=b"<packet/>",
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == b""

@@ -1,0 +1,178 @@
+"""`bin`: utilities that scripts written for Plesk can call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli_panel import Panel
+from test_cli_mail import stored_password
+
+from innkeeper.core.passwords import verify_mail
+
+PASSWORD = "Kx4!paper-Moon"
+
+
+def test_the_documented_command_creates_an_account(panel: Panel, site: str) -> None:
+    address = f"joe@{site}"
+    result = panel.ok("bin", "mail", "--create", address, "-passwd", PASSWORD, "-mailbox", "true", "-mbox_quota", "20M")
+    assert result.out == f"SUCCESS: Creation of mailname '{address}' complete\n"
+    account = panel.info(address)
+    assert (account["mailbox"], account["quota"]) == (True, 20 * 2**20)
+    assert verify_mail(PASSWORD, stored_password(panel, address))
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"), [("125000", 125000 * 1024), ("50M", 50 * 2**20), ("4G", 4 * 2**30), ("-1", -1)]
+)
+def test_a_quota_alone_counts_in_kilobytes(panel: Panel, site: str, quota: str, expected: int) -> None:
+    panel.ok("bin", "mail", "-c", f"joe@{site}", "-mailbox", "true", "-mbox_quota", quota)
+    assert panel.info(f"joe@{site}")["quota"] == expected
+
+
+def test_who_gives_a_quota_wants_a_mailbox_and_who_gives_nothing_has_none(panel: Panel, site: str) -> None:
+    panel.ok("bin", "mail", "-c", f"joe@{site}", "-mbox_quota", "1M")
+    panel.ok("bin", "mail", "-c", f"ann@{site}")
+    assert [panel.info(f"{name}@{site}")["mailbox"] for name in ("joe", "ann")] == [True, False]
+
+
+def test_both_spellings_of_options_are_taken(panel: Panel, site: str) -> None:
+    panel.ok("bin", "mail", "-c", f"joe@{site}", "--mailbox=true", "-mbox-quota=1G", "--cp_access", "true")
+    account = panel.info(f"joe@{site}")
+    assert (account["mailbox"], account["quota"], account["panel_access"]) == (True, 2**30, True)
+
+
+def test_passwords_come_from_the_environment_or_standard_input(panel: Panel, site: str) -> None:
+    address = f"joe@{site}"
+    panel.ok("bin", "mail", "-c", address, "-passwd", "", env={"PSA_PASSWORD": PASSWORD})
+    assert verify_mail(PASSWORD, stored_password(panel, address))
+    panel.ok("bin", "mail", "-u", address, "-passwd", "-", stdin="An0ther/one\n")
+    assert verify_mail("An0ther/one", stored_password(panel, address))
+    ready = "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
+    panel.ok("bin", "mail", "-u", address, "-passwd", "", env={"PSA_CRYPTED_PASSWORD": ready})
+    assert stored_password(panel, address).endswith(ready)
+    panel.ok("bin", "mail", "-u", address, "-passwd", ready, "-passwd_type", "crypt")
+    assert panel.run("bin", "mail", "-u", address, "-passwd", "").code == 1
+
+
+def test_lists_are_added_to_and_deleted_from(panel: Panel, site: str) -> None:
+    address = f"joe@{site}"
+    panel.ok("bin", "mail", "-c", f"team@{site}", "-group", "true", "-groupmem", "add:x@example.net,y@example.net")
+    panel.ok("bin", "mail", "-c", address, "-aliases", "add:a,b", "-mgroups", f"add:team@{site}")
+    panel.ok("bin", "mail", "-u", address, "-passwd", PASSWORD, "-aliases", "del:a", "-aliases", "add:c,d")
+    account = panel.info(address)
+    assert sorted(account["aliases"]) == ["b", "c", "d"]
+    assert account["groups"] == ["team"]
+    assert verify_mail(PASSWORD, stored_password(panel, address))
+    panel.ok("bin", "mail", "-u", f"team@{site}", "-groupmem", "del:x@example.net")
+    assert panel.info(f"team@{site}")["group"] == {"enabled": True, "addresses": ["y@example.net", address]}
+
+
+def test_a_redirect_is_set_replaced_and_switched_off(panel: Panel, site: str) -> None:
+    address = f"joe@{site}"
+    panel.ok("bin", "mail", "-c", address, "-redirect", "true", "-rediraddr", "x@example.net")
+    assert panel.info(address)["redirect"] == {"enabled": True, "addresses": ["x@example.net"]}
+    panel.ok("bin", "mail", "-u", address, "-redirect", "true", "-rediraddr", "y@example.net")
+    assert panel.info(address)["redirect"] == {"enabled": True, "addresses": ["y@example.net"]}
+    panel.ok("bin", "mail", "-u", address, "-redirect", "false")
+    assert panel.info(address)["redirect"] == {"enabled": False, "addresses": ["y@example.net"]}
+    result = panel.run("bin", "mail", "-c", f"ann@{site}", "-redirect", "true")
+    assert (result.code, "redirect" in result.err) == (4, True)
+
+
+def test_files_and_automatic_replies(panel: Panel, site: str, tmp_path: Path) -> None:
+    address = f"joe@{site}"
+    file = tmp_path / "price.txt"
+    file.write_bytes(b"one euro")
+    panel.ok("bin", "mail", "-c", address, "-mailbox", "true", "-repo", f"add:{file}")
+    panel.ok(
+        "bin", "mail", "-u", address, "-autorsp", "true", "-autoname", "prices", "-autostatus", "true", "-autoreq",
+        "subj:price", "-autosubj", "Our prices", "-autotext", "See the file.", "-autoatch", "add:price.txt",
+        "-autofrq", "2", "-autored", "sales@example.net",
+    )  # fmt: skip
+    account = panel.info(address)
+    assert account["files"] == [{"name": "price.txt", "size": 8}]
+    assert account["autoreplies"]["enabled"] is True
+    (reply,) = account["autoreplies"]["replies"]
+    assert (reply["name"], reply["enabled"], reply["key_where"], reply["key"]) == ("prices", True, "subj", "price")
+    assert (reply["subject"], reply["text"], reply["attachments"]) == ("Our prices", "See the file.", ["price.txt"])
+    assert (reply["answers_per_day"], reply["forward"]) == (2, "sales@example.net")
+    panel.ok("bin", "mail", "-u", address, "-repo", "del:price.txt")
+    assert panel.info(address)["files"] == []
+
+
+def test_an_account_is_shown_under_the_names_of_old(panel: Panel, site: str) -> None:
+    panel.ok("bin", "mail", "-c", f"joe@{site}", "-mailbox", "true", "-passwd", PASSWORD, "-aliases", "add:a")
+    shown = panel.ok("bin", "mail", "--info", f"joe@{site}").out
+    fields = dict(line.split(":", 1) for line in shown.splitlines() if ":" in line)
+    assert {name: value.strip() for name, value in fields.items()} == {
+        "Mailname": "joe", "Domain": site, "Alias(es)": "a", "CP Access": "false", "Mailbox": "true",
+        "Password": "set", "Mbox quota": "Unlimited", "Mbox usage": "0B", "Redirect": "false", "Mailgroup": "false",
+        "File repository": "Empty", "Autoresponder": "false", "Antivirus mail checking": "Disabled",
+        "Outgoing limit": "Default", "SUCCESS": f"Gathering information for 'joe@{site}' complete",
+    }  # fmt: skip
+    assert PASSWORD not in shown
+
+
+def test_renaming_removing_listing_and_switching(panel: Panel, site: str) -> None:
+    panel.ok("bin", "mail", "-c", f"joe@{site}")
+    panel.ok("bin", "mail", "--rename", f"joe@{site}", "-new_name", "ann")
+    assert panel.ok("bin", "mail", "--list", "-domain", site).out == f"ann@{site}\n"
+    panel.ok("bin", "mail", "--off", site)
+    panel.ok("bin", "mail", "--on", site)
+    panel.ok("bin", "mail", "-r", f"ann@{site}")
+    assert panel.ok("bin", "mail", "--list", "-domain", site).out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["-c", "joe@{site}"], 2, "joe"),
+        (["-u", "nobody@{site}", "-mailbox", "true"], 3, "nobody"),
+        (["-c", "a+b@{site}"], 4, "+"),
+        (["-c", "new@{site}", "-passwd", "new"], 4, "password"),
+        (["-c", "new@{site}", "-mailbx", "true"], 1, "Did you mean -mailbox?"),
+        (["-c", "new@{site}", "-mailbox"], 1, "-mailbox: its value is missing"),
+        (["-c", "new@{site}", "-mailbox", "maybe"], 1, "'maybe' is not true or false"),
+        (["-c", "new@{site}", "-aliases", "a,b"], 1, "is not add:A,B"),
+        (["-c", "new@{site}", "-aliases", "del:a"], 1, "none to delete"),
+        (["-c", "new@{site}", "-mailbox", "true", "-mailbox", "false"], 1, "given twice"),
+        (["-c"], 1, "NAME@DOMAIN"),
+        (["--craete", "new@{site}"], 1, "Did you mean --create?"),
+        (["--remove", "joe@{site}", "-mailbox", "true"], 1, "-mailbox: not with --remove"),
+        (["-u", "joe@{site}", "-autotext", "Hi"], 1, "-autoname: it is missing"),
+        (["-u", "joe@{site}", "-repo", "add:/nonexistent/file"], 1, "No such file"),
+    ],
+)
+def test_what_cannot_be_done_has_the_utilities_exit_codes_and_does_nothing(
+    panel: Panel, site: str, words: list[str], code: int, said: str
+) -> None:
+    panel.ok("mail", "create", f"joe@{site}")
+    before = panel.rows("SELECT count(*) FROM core_auditentry")
+    result = panel.run("bin", "mail", *(word.replace("{site}", site) for word in words))
+    assert result.code == code, result
+    assert said in result.err
+    assert panel.rows("SELECT count(*) FROM core_auditentry") == before
+
+
+def test_a_bad_password_is_never_repeated(panel: Panel, site: str) -> None:
+    result = panel.run("bin", "mail", "-c", f"new@{site}", "-passwd", "s3c\tret", "-passwd_type", "crypt")
+    assert result.code == 4
+    assert "s3c" not in result.err + result.out
+
+
+def test_customers_subscriptions_and_sites(panel: Panel) -> None:
+    panel.ok("bin", "customer", "--create", "bob", "-name", "Bob", "-passwd", "", "-country", "DE",
+             env={"PSA_PASSWORD": PASSWORD})  # fmt: skip
+    panel.ok("bin", "subscription", "--create", "bob.test", "-owner", "bob")
+    panel.ok("bin", "site", "-c", "second.bob.test", "-webspace-name", "bob.test")
+    assert {"bob.test", "second.bob.test"} <= set(panel.ok("bin", "site", "--list").out.split())
+    panel.ok("bin", "customer", "--off", "bob")
+    suspended = {row["name"]: row["status"] for row in panel.ok("site", "list", "--json").json["sites"]}
+    assert (suspended["bob.test"], suspended["second.bob.test"]) == (2, 2)
+    panel.ok("bin", "customer", "--on", "bob")
+    panel.ok("bin", "site", "--suspend", "second.bob.test")
+    panel.ok("bin", "site", "-r", "second.bob.test")
+    panel.ok("bin", "domain", "-r", "bob.test")
+    panel.ok("bin", "client", "-r", "bob")
+    assert "bob" not in panel.ok("bin", "customer", "--list").out.split()
