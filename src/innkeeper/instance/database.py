@@ -81,6 +81,8 @@ def drop_roles(instance: Instance) -> None:
         connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
         for role in (instance.database.policy_role, instance.database.lookup_role):
             if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
+                # Who may make roles may not drop what they own without being a member.
+                connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
                 connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
                 connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 

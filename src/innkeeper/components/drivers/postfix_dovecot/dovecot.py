@@ -90,6 +90,23 @@ map {{
 """
 
 
+def _databases(layout: Layout) -> str:
+    """The look-ups of passwords and users."""
+    sql = f"  driver = sql\n  args = {layout.etc}/dovecot/sql.conf\n"
+    again = layout.lookup.driver == "sqlite"
+    blocks = []
+    if again:
+        blocks += [
+            "# Twice: after a change of the database's schema SQLite fails the first query of an open connection.",
+            f"passdb {{\n{sql}  result_failure = return-fail\n  result_internalfail = continue\n}}",
+        ]
+    blocks += [f"passdb {{\n{sql}}}", "userdb {\n  driver = prefetch\n}"]
+    if again:
+        blocks += [f"userdb {{\n{sql}  result_success = continue-ok\n  result_internalfail = continue\n}}"]
+    blocks += [f"userdb {{\n{sql}{'  skip = found' + chr(10) if again else ''}  result_success = continue-ok\n}}"]
+    return "\n".join(blocks) + "\n"
+
+
 def dovecot_conf(layout: Layout) -> str:
     """Dovecot's main configuration (2.3)."""
     etc = layout.etc / "dovecot"
@@ -147,19 +164,7 @@ namespace inbox {{
   }}
 }}
 
-passdb {{
-  driver = sql
-  args = {etc}/sql.conf
-}}
-userdb {{
-  driver = prefetch
-}}
-userdb {{
-  driver = sql
-  args = {etc}/sql.conf
-  result_success = continue-ok
-}}
-# Adds the automatic reply. Mail is delivered without one when this look-up fails.
+{_databases(layout)}# Adds the automatic reply. Mail is delivered without one when this look-up fails.
 userdb {{
   driver = sql
   args = {etc}/sql-sieve.conf
@@ -185,7 +190,11 @@ service auth-worker {{
   user = $default_internal_user
   extra_groups = {DATABASE_GROUP}
 }}
+# A process for each delivery that asks: its connection is never older than the last change of the schema, after
+# which SQLite fails the first query of an open one, and the delivery with it.
 service dict {{
+  client_limit = 1
+  service_count = 1
   extra_groups = {DATABASE_GROUP}
   unix_listener dict {{
     mode = 0600
