@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from django_tasks import task
 from innkeeper.core.models import Upload
 from innkeeper.jobs.backend import UPKEEP
 from innkeeper.mail.models import RepositoryFile
+from innkeeper.mail.queries import buried_files
 
 logger = logging.getLogger("innkeeper.jobs")
 
@@ -32,16 +34,19 @@ def remove_unreferenced_files() -> None:
     root = Path(settings.INNKEEPER_FILES)
     if not root.is_dir():
         return
-    removed = 0
+    unreferenced = []
     referenced = _referenced()
     current = next(referenced, None)
-    for path in _stored(root):  # both sides are sorted, so one pass in constant memory compares them
+    for path in _stored(root):  # both sides are sorted, so one pass compares them
         while current is not None and current < path.name:
             current = next(referenced, None)
         if path.name.endswith(ASIDE):
             _bring_back(path)
         elif current != path.name and _is_old(path):
-            removed += _remove(path)
+            unreferenced.append(path)
+    # An account that was removed meanwhile took its files from the rows into a grave, where they are to stay.
+    buried = buried_files()
+    removed = sum(_remove(path) for path in unreferenced if path.name not in buried)
     if removed:
         logger.info("removed %d unreferenced file(s)", removed)
 
@@ -49,7 +54,8 @@ def remove_unreferenced_files() -> None:
 def _referenced() -> Iterator[str]:
     uploads = Upload.objects.values_list("sha256", flat=True)
     files = RepositoryFile.objects.values_list("sha256", flat=True)
-    return files.union(uploads).order_by("sha256").iterator(chunk_size=1000)
+    stored = files.union(uploads).order_by("sha256").iterator(chunk_size=1000)
+    return heapq.merge(stored, sorted(buried_files()))
 
 
 def _stored(root: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
@@ -283,6 +284,19 @@ def _fill_replies(by_id: dict[int, AccountInfo], condition: str, parameter: Any)
         [parameter],
     ):
         replies[reply_id].attachments.append(name)
+
+
+def buried_files() -> set[str]:
+    """The SHA-256 of every repository file that a removed account may still come back with."""
+    found: set[str] = set()
+    last = 0
+    while rows := _rows(
+        "SELECT id, snapshot FROM mail_grave WHERE id > %s AND snapshot LIKE %s ORDER BY id LIMIT %s",
+        [last, '%"sha256"%', CHUNK],
+    ):
+        found.update(file["sha256"] for _, snapshot in rows for file in json.loads(snapshot)["files"])
+        last = rows[-1][0]
+    return found
 
 
 def unicode_address(address: str) -> str:

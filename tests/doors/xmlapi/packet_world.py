@@ -9,20 +9,23 @@ from __future__ import annotations
 from django.db import connection
 from django.utils import timezone
 
-from innkeeper.accounts.models import Account, SecretKey
+from innkeeper.accounts.models import Account, SecretKey, new_guid
 from innkeeper.accounts.operations import key_hash
+from innkeeper.core import files
+from innkeeper.core.models import Upload
 from innkeeper.hosting.models import Site, Webspace
 from innkeeper.mail.models import MailService
 
 EXAMPLE, EMPTY, CHARLIES, CAROLS, MUELLER = 7, 8, 9, 10, 11
 FIRST_FREE_ID = 100
+ALICE_GUID = "3b241101-e2bb-4255-8caf-4136c566a962"
 
 
 def build() -> None:
     """Fill an empty database."""
     admin = account(1, "admin", Account.Kind.ADMINISTRATOR, None)
     rita = account(2, "rita", Account.Kind.RESELLER, admin)
-    alice = account(3, "alice", Account.Kind.CUSTOMER, admin)
+    alice = account(3, "alice", Account.Kind.CUSTOMER, admin, guid=ALICE_GUID)
     charlie = account(4, "charlie", Account.Kind.CUSTOMER, admin)
     carol = account(5, "carol", Account.Kind.CUSTOMER, rita)
     webspace(EXAMPLE, "example.test", alice)
@@ -30,17 +33,27 @@ def build() -> None:
     webspace(CHARLIES, "charlie.test", charlie)
     webspace(CAROLS, "carol.test", carol)
     webspace(MUELLER, "müller.test", alice, "xn--mller-kva.test")
+    upload(admin, "admins-file", "plan.txt", b"Plan")
+    upload(charlie, "charlies-file", "secret.txt", b"Secret")
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             for table in ("accounts_account", "hosting_site"):
                 cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, FIRST_FREE_ID])
 
 
-def account(id_: int, login: str, kind: Account.Kind, owner: Account | None) -> Account:
+def upload(owner: Account, handle: str, name: str, content: bytes) -> None:
+    """A file that the account sent ahead."""
+    Upload.objects.create(
+        handle=handle, owner_kind=owner.kind, owner_id=owner.pk, name=name, size=len(content),
+        sha256=files.put(content), created_at=timezone.now(),
+    )  # fmt: skip
+
+
+def account(id_: int, login: str, kind: Account.Kind, owner: Account | None, guid: str | None = None) -> Account:
     """Somebody who can log in by key alone."""
     made = Account.objects.create(
         id=id_, login=login, kind=kind, owner=owner, password="", contact_name=login.title(),
-        email=f"{login}@example.test", created_at=timezone.now(),
+        email=f"{login}@example.test", created_at=timezone.now(), guid=guid or new_guid(),
     )  # fmt: skip
     SecretKey.objects.create(
         account=made, key_hash=key_hash(f"{login}-key"), addresses="127.0.0.1", created_at=timezone.now()

@@ -9,6 +9,7 @@ from packet_client import request
 
 from innkeeper.accounts.models import Account, SecretKey
 from innkeeper.accounts.operations import create_administrator, key_hash
+from innkeeper.core.models import Upload
 from innkeeper.core.passwords import hash_login
 from innkeeper.doors.xmlapi import operators, schema
 from innkeeper.doors.xmlapi.call import Call
@@ -238,3 +239,35 @@ def test_credentials_never_reach_the_log(caplog: pytest.LogCaptureFixture) -> No
         answer(PROTOS, ADMIN | {"HTTP_AUTH_PASSWD": "wrong-Password"})
     for secret in (ADMIN["HTTP_AUTH_PASSWD"], "secret-key-value", "wrong-Password", KEY + "="):
         assert secret not in caplog.text
+
+
+def multipart(*files: tuple[str, bytes]) -> bytes:
+    parts = [
+        b'--cut\r\nContent-Disposition: form-data; name="f%d"; filename="%s"\r\n\r\n%s\r\n'
+        % (n, name.encode(), content)
+        for n, (name, content) in enumerate(files)
+    ]
+    return b"".join(parts) + b"--cut--\r\n"
+
+
+def test_files_are_uploaded_by_a_multipart_request_and_named_by_handles() -> None:
+    body = multipart(("../a.txt", b"one"), ("b.txt", b""), ("large", b"x" * (5 * 1024 * 1024 + 1)))
+    root = answer(body, ADMIN, CONTENT_TYPE="multipart/form-data; boundary=cut")
+    results = root.findall("upload/result")
+    assert [result.findtext("status") for result in results] == ["ok", "ok", "error"]
+    assert [result.findtext("name") for result in results] == ["a.txt", "b.txt", "large"]
+    assert results[2].findtext("errcode") == "1024"
+    handles = [result.findtext("file") for result in results]
+    stored = Upload.objects.get(handle=handles[0])
+    assert (stored.name, stored.size, stored.owner_id) == ("a.txt", 3, 1)
+    assert (len(handles[1] or ""), handles[2]) == (32, "")
+
+
+def test_a_broken_multipart_request_is_refused() -> None:
+    for body, content_type in (
+        (b"", "multipart/form-data; boundary=cut"),
+        (b"--cut", "multipart/form-data"),
+        (PROTOS, "multipart/form-data; boundary=cut"),
+    ):
+        assert system_code(answer(body, ADMIN, CONTENT_TYPE=content_type)) == 1014
+    assert system_code(answer(multipart(("a", b"x")), {}, CONTENT_TYPE="multipart/form-data; boundary=cut")) == 1001

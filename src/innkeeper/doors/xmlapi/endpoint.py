@@ -17,6 +17,7 @@ from innkeeper.accounts.operations import authenticate_key, authenticate_passwor
 from innkeeper.core.actor import Actor, Door
 from innkeeper.core.errors import AuthenticationFailed, Failed, Malformed, Refused
 from innkeeper.doors.xmlapi.dispatch import Answer, answer, refusal
+from innkeeper.doors.xmlapi.upload import answer_upload, is_upload
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,10 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
             body = _body(environ, limit_of(actor))
             if body is None:
                 return too_large(start_response)
-            result = answer(actor, body, pretty=pretty)
+            if is_upload(environ):
+                result = answer_upload(actor, environ, body, pretty=pretty)
+            else:
+                result = answer(actor, body, pretty=pretty)
         except Refused as error:
             result = refusal(error, pretty=pretty)
         return _respond(environ, start_response, result)

@@ -117,6 +117,8 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "Packets are sent by `POST` to `https://HOST:8443/enterprise/control/agent.php`, with the headers"
     yield "`HTTP_AUTH_LOGIN` and `HTTP_AUTH_PASSWD`, or `KEY`. `HTTP_PRETTY_PRINT: TRUE` indents the answer."
+    yield "Files are sent by a multipart `POST` to the same address; the answer (`upload/result`: `status`, `name`, `file`)"
+    yield "gives each a handle for `tmp-name`."
     yield "Protocol versions: " + ", ".join(map(str, VERSIONS)) + "; before 1.6.3.0 the old dialect is spoken, and"
     yield "versions before 1.4.0.0 are for packets to `mail` alone. Without a version the newest is meant."
     yield ""

@@ -133,6 +133,7 @@ def answer_schema(dialect: Dialect) -> etree.XMLSchema:
         f"""<xs:choice>
           <xs:choice maxOccurs="unbounded">{"".join(members)}</xs:choice>
           <xs:element name="system" type="SystemResult"/>
+          <xs:element name="upload" type="UploadOutputType"/>
         </xs:choice>""",
     )
 

@@ -14,7 +14,7 @@ from innkeeper.core.db.sets import among
 from innkeeper.core.operation import Operation, Outcome, json_text
 from innkeeper.jobs import effects
 from innkeeper.mail.events import MAILNAME_DELETE
-from innkeeper.mail.operations.site import Site, lock_site, refuse_mail_user
+from innkeeper.mail.operations.site import Site, find_sites, lock_site, refuse_mail_user
 from innkeeper.mail.operations.state import AccountState, delete, load
 from innkeeper.mail.requests import AccountRef, RemoveAccounts
 from innkeeper.mail.scope import account_not_found
@@ -69,11 +69,7 @@ def bury_site_accounts(operation: Operation, site_ids: Iterable[int]) -> None:
 
     The caller has checked the actor's right and holds the webspaces' locks.
     """
-    condition, parameter = among("id", list(site_ids))
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT id, ascii_name, webspace_id FROM hosting_site WHERE {condition}", [parameter])
-        sites = [Site(*row) for row in cursor.fetchall()]
-    for site in sites:
+    for site in find_sites(list(site_ids)):
         _bury_all(operation, site)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sievelib.parser
 
 from innkeeper.core.errors import InvalidValue
-from innkeeper.mail.operations.site import Site
-from innkeeper.mail.operations.state import AccountState
+from innkeeper.mail.operations.site import Site, find_sites
+from innkeeper.mail.operations.state import AccountState, load, update
 from innkeeper.mail.sieve import SCRIPT_BYTES, ReplyNotEncodable, render
+
+BATCH = 1_000
 
 
 def refresh(site: Site, state: AccountState) -> None:
@@ -30,6 +32,22 @@ def refresh(site: Site, state: AccountState) -> None:
     if script is not None and script != state.script:
         _check(script)
     state.script = script
+
+
+def refresh_site(site_id: int) -> None:
+    """Render every script of a site again, because its name changed. Call it inside that change's transaction.
+
+    Raises InvalidValue if a script outgrows its bound.
+    """
+    (site,) = find_sites([site_id])
+    last = 0
+    scripted = "a.id > %s AND EXISTS (SELECT 1 FROM mail_sievescript c WHERE c.account_id = a.id AND c.active)"
+    while states := load(site, scripted, last, replies=True, limit=BATCH):
+        pairs = [(state, state.copy()) for state in states]
+        for _, after in pairs:
+            refresh(site, after)
+        update(site, pairs)
+        last = states[-1].id
 
 
 def _check(script: str) -> None:

@@ -85,13 +85,16 @@ def rename_account(actor: Actor, request: RenameAccount) -> AccountRef:
 
 
 def _move_memberships(site: Site, old_name: str, new_name: str) -> None:
-    """Let the mail groups of the site follow a renamed member."""
+    """Let the mail groups of the site follow a renamed member. Some may name its new address already."""
+    here = "kind = 'group' AND account_id IN (SELECT a.id FROM mail_mailaccount a WHERE a.site_id = %s)"
+    old, new = site.address(old_name), site.address(new_name)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE mail_recipient SET address = %s WHERE address = %s AND kind = 'group'"
-            " AND account_id IN (SELECT a.id FROM mail_mailaccount a WHERE a.site_id = %s)",
-            [site.address(new_name), site.address(old_name), site.id],
+            f"DELETE FROM mail_recipient WHERE address = %s AND {here} AND account_id IN"
+            " (SELECT r.account_id FROM mail_recipient r WHERE r.address = %s AND r.kind = 'group')",
+            [old, site.id, new],
         )
+        cursor.execute(f"UPDATE mail_recipient SET address = %s WHERE address = %s AND {here}", [new, old, site.id])
 
 
 def _record(operation: Operation, site: Site, before: AccountState, after: AccountState, detail: str) -> None:

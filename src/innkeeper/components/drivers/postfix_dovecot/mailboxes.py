@@ -97,6 +97,11 @@ class QuotaStatus:
         action = answer.strip().removeprefix("action=")
         return action if action[:1] == "5" else None
 
+    def close(self) -> None:
+        """Give the kept connections back."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
     async def any_room(self, addresses: set[str], size: str) -> str | None:
         """None if one of the mailboxes has room, else the refusal. Raises OSError."""
         refusal = None

@@ -52,6 +52,10 @@ class PolicyService:
         self._quota = quota
         self._sessions: OrderedDict[tuple[str, str], str] = OrderedDict()
 
+    def close(self) -> None:
+        """Give up what is held open."""
+        self._quota.close()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, which Postfix keeps for many requests."""
         with contextlib.suppress(EOFError, ConnectionError, asyncio.LimitOverrunError):
@@ -104,6 +108,7 @@ async def run(service: PolicyService, path: Path) -> None:
         asyncio.get_running_loop().add_signal_handler(number, done.set)
     async with server:
         await done.wait()
+    service.close()
 
 
 def main() -> int:

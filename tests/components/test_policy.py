@@ -1,0 +1,175 @@
+"""The policy service: room in mailboxes, the hourly limit, and what happens when it cannot know."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from innkeeper.components.drivers.postfix_dovecot.lookups import LookupFailed, SQLiteLookups
+from innkeeper.components.drivers.postfix_dovecot.mailboxes import MAX_ADDRESSES, QuotaStatus, mailboxes
+from innkeeper.components.drivers.postfix_dovecot.outgoing import OutgoingLimit, SQLiteCounters
+from innkeeper.components.drivers.postfix_dovecot.policy import PolicyService
+
+FULL = "552 5.2.2 Mailbox is full"
+
+
+@pytest.fixture
+def panel(tmp_path: Path) -> Path:
+    """The service views' rows, as a database of their own."""
+    path = tmp_path / "panel.sqlite3"
+    database = sqlite3.connect(path)
+    database.executescript("""
+        CREATE TABLE svc_mail_alias (source, target);
+        CREATE TABLE svc_mail_catchall (source, target);
+        CREATE TABLE svc_mail_recipient (address);
+        CREATE TABLE svc_mail_outgoing (login, messages_per_hour);
+        INSERT INTO svc_mail_recipient VALUES ('anna@a.test'), ('bob@a.test');
+        INSERT INTO svc_mail_alias VALUES
+            ('anna@a.test', 'anna@a.test'), ('bob@a.test', 'bob@a.test'), ('info@a.test', 'anna@a.test'),
+            ('team@a.test', 'info@a.test'), ('team@a.test', 'bob@a.test'), ('away@a.test', 'x@elsewhere.test'),
+            ('one@a.test', 'two@a.test'), ('two@a.test', 'one@a.test');
+        INSERT INTO svc_mail_catchall VALUES ('@a.test', 'bob@a.test');
+        INSERT INTO svc_mail_outgoing VALUES ('anna@a.test', 2), ('bob@a.test', -1), ('mute@a.test', 0);
+    """)
+    database.executemany(
+        "INSERT INTO svc_mail_alias VALUES ('all@a.test', ?)", [(f"m{n}@a.test",) for n in range(MAX_ADDRESSES + 1)]
+    )
+    database.commit()
+    database.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("recipient", "expected"),
+    [
+        ("anna@a.test", {"anna@a.test"}),
+        ("ANNA@A.test", {"anna@a.test"}),
+        ("anna+news@a.test", {"anna@a.test"}),
+        ("info+news@a.test", {"anna@a.test"}),
+        ("team@a.test", {"anna@a.test", "bob@a.test"}),
+        ("nobody@a.test", {"bob@a.test"}),
+        ("away@a.test", None),
+        ("nobody@b.test", None),
+        ("all@a.test", None),
+        ("one@a.test", set()),
+    ],
+)
+def test_a_recipient_is_followed_to_its_mailboxes(panel: Path, recipient: str, expected: set[str] | None) -> None:
+    assert mailboxes(SQLiteLookups(panel), recipient) == expected
+
+
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def limit(panel: Path, tmp_path: Path, clock: Clock) -> OutgoingLimit:
+    return OutgoingLimit(SQLiteLookups(panel), SQLiteCounters(tmp_path / "counters.sqlite3"), clock)
+
+
+def test_the_limit_is_a_sliding_hour(limit: OutgoingLimit, clock: Clock) -> None:
+    assert limit.refusal("anna@a.test") is None
+    clock.now += 1800
+    assert limit.refusal("anna@a.test") is None
+    refusal = limit.refusal("anna@a.test")
+    assert refusal
+    assert refusal.startswith("450 4.7.1 anna@a.test may send 2 messages an hour")
+    clock.now += 1801  # the first is an hour old, the second is not
+    assert limit.refusal("anna@a.test") is None
+    assert limit.refusal("anna@a.test")
+
+
+def test_no_limit_no_row_and_a_limit_of_nothing(limit: OutgoingLimit) -> None:
+    assert all(limit.refusal("bob@a.test") is None for _ in range(10))
+    assert limit.refusal("unknown@a.test") is None
+    assert limit.refusal("mute@a.test")
+
+
+def test_counts_survive_a_restart(panel: Path, tmp_path: Path, limit: OutgoingLimit, clock: Clock) -> None:
+    for _ in range(2):
+        limit.refusal("anna@a.test")
+    again = OutgoingLimit(SQLiteLookups(panel), SQLiteCounters(tmp_path / "counters.sqlite3"), clock)
+    assert again.refusal("anna@a.test")
+
+
+def service(panel: Path, limit: OutgoingLimit, socket: Path) -> PolicyService:
+    return PolicyService(SQLiteLookups(panel), limit, QuotaStatus(socket))
+
+
+async def quota_server(path: Path, full: Callable[[str], bool]) -> asyncio.Server:
+    """Answers as Dovecot's quota-status does."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(EOFError):
+            while text := await reader.readuntil(b"\n\n"):
+                request = dict(line.split("=", 1) for line in text.decode().splitlines() if line)
+                action = FULL if full(request["recipient"]) else "DUNNO"
+                writer.write(f"action={action}\n\n".encode())
+        writer.close()
+
+    return await asyncio.start_unix_server(serve, path=str(path))
+
+
+@pytest.mark.parametrize(
+    ("full", "recipient", "action"),
+    [
+        ({"anna@a.test"}, "anna@a.test", FULL),
+        ({"anna@a.test"}, "info@a.test", FULL),
+        ({"anna@a.test"}, "team@a.test", "DUNNO"),
+        ({"anna@a.test", "bob@a.test"}, "team@a.test", FULL),
+        ({"bob@a.test"}, "nobody@a.test", FULL),
+        ({"anna@a.test"}, "bob@a.test", "DUNNO"),
+    ],
+)
+def test_a_recipient_is_refused_only_when_every_mailbox_is_full(
+    panel: Path, limit: OutgoingLimit, tmp_path: Path, full: set[str], recipient: str, action: str
+) -> None:
+    async def ask() -> str:
+        server = await quota_server(tmp_path / "quota", full.__contains__)
+        policy = service(panel, limit, tmp_path / "quota")
+        answer = await policy.answer({"protocol_state": "RCPT", "recipient": recipient, "size": "1000"})
+        policy.close()
+        server.close()
+        await asyncio.sleep(0.01)  # the server's side notices, and closes too
+        return answer
+
+    assert asyncio.run(ask()) == f"action={action}"
+
+
+def test_what_cannot_be_found_out_passes(panel: Path, limit: OutgoingLimit, tmp_path: Path) -> None:
+    rcpt = {"protocol_state": "RCPT", "recipient": "anna@a.test"}
+    data = {"protocol_state": "DATA", "sasl_username": "anna@a.test"}
+    without_dovecot = service(panel, limit, tmp_path / "nothing")
+    assert asyncio.run(without_dovecot.answer(rcpt)) == "action=DUNNO"
+    absent = SQLiteLookups(tmp_path / "absent.sqlite3")
+    with pytest.raises(LookupFailed):
+        absent.rows("SELECT 1", ())
+    counters = SQLiteCounters(tmp_path / "other.sqlite3")
+    without_database = PolicyService(absent, OutgoingLimit(absent, counters), QuotaStatus(tmp_path / "nothing"))
+    assert asyncio.run(without_database.answer(rcpt)) == "action=DUNNO"
+    assert asyncio.run(without_database.answer(data)) == "action=DUNNO"
+
+
+def test_it_knows_who_holds_which_session(panel: Path, limit: OutgoingLimit, tmp_path: Path) -> None:
+    async def ask() -> str:
+        policy = service(panel, limit, tmp_path / "nothing")
+        peer = {"client_address": "127.0.0.1", "client_port": "40000"}
+        await policy.answer({"protocol_state": "DATA", "sasl_username": "bob@a.test", **peer})
+        await policy.answer({"protocol_state": "DATA", "sasl_username": "anna@a.test", **peer})
+        await policy.answer({"protocol_state": "DATA", "sasl_username": "", **peer, "client_port": "40001"})
+        return await policy.answer({"request": "innkeeper_sessions"})
+
+    assert asyncio.run(ask()) == "127.0.0.1 40000 anna@a.test"
