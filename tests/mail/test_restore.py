@@ -8,7 +8,9 @@ import pytest
 from django.utils import timezone
 
 from innkeeper.core.errors import AlreadyExists, LimitReached, NotFound
-from innkeeper.mail.models import Grave, MailAccount, SieveScript
+from innkeeper.hosting.models import Site
+from innkeeper.hosting.operations.renaming import rename_site
+from innkeeper.mail.models import Grave, MailAccount, MailName, SieveScript
 from innkeeper.mail.operations import (
     Addresses,
     Attachment,
@@ -24,7 +26,7 @@ from innkeeper.mail.operations import (
     remove_accounts,
     restore_account,
 )
-from innkeeper.mail.queries import AccountInfo, Part, account_infos
+from innkeeper.mail.queries import AccountInfo, Part, account_infos, buried_files
 
 from .conftest import World
 
@@ -102,3 +104,27 @@ def test_a_due_grave_a_name_without_one_and_a_foreign_site_give_nothing(site: Wo
     Grave.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     with pytest.raises(NotFound):
         restore_account(site.alice, RestoreAccount(site.alice_site, "sales"))
+
+
+def test_an_account_of_a_renamed_site_comes_back_under_the_new_name(site: World) -> None:
+    remove(site)
+    create_accounts(site.alice, CreateAccounts(site.alice_site, (NewAccount("other"),)))
+    rename_site(Site.objects.get(pk=site.alice_site), "new.example", "new.example")
+    restore_account(site.alice, RestoreAccount(site.alice_site, "sales"))
+    assert MailName.objects.filter(address="sales@new.example").exists()
+    assert "sales@new.example" in SieveScript.objects.get().script
+
+
+def test_a_renamed_site_renders_its_replies_again(site: World) -> None:
+    first = SieveScript.objects.get()
+    rename_site(Site.objects.get(pk=site.alice_site), "new.example", "new.example")
+    second = SieveScript.objects.get()
+    assert second.revision == first.revision + 1
+    assert "orders@new.example" in second.script and "alice.example" not in second.script
+
+
+def test_files_of_a_removed_account_are_kept_for_it(site: World) -> None:
+    sha256 = read(site).files[0].sha256
+    assert buried_files() == set()
+    remove(site)
+    assert buried_files() == {sha256}

@@ -8,6 +8,7 @@ from innkeeper.core import names
 from innkeeper.core.errors import AlreadyExists
 from innkeeper.hosting.models import Site
 from innkeeper.hosting.operations.status import end_sessions
+from innkeeper.mail.operations import move_site_graves, refresh_site_replies
 
 # Addresses repeat the domain so that look-ups need no join; set statements, a site may have 100,000 accounts.
 # Recipients come first: they are found through the old addresses.
@@ -31,7 +32,7 @@ def rename_site(site: Site, name: str, ascii_name: str) -> None:
     if (name, ascii_name) == (site.name, site.ascii_name):
         return
     subdomains = list(Site.objects.filter(parent=site))
-    old_name = site.name
+    old_name, old_ascii_name = site.name, site.ascii_name
     if ascii_name != site.ascii_name:
         _rename_addresses(site, ascii_name)
     site.name, site.ascii_name = name, ascii_name
@@ -39,6 +40,9 @@ def rename_site(site: Site, name: str, ascii_name: str) -> None:
         site.save(update_fields=["name", "ascii_name"])
     except IntegrityError as error:
         raise AlreadyExists(f"Domain {name} already exists.", field="name") from error
+    if ascii_name != old_ascii_name:
+        refresh_site_replies(site.pk)
+        move_site_graves(site.pk, old_ascii_name, ascii_name)
     for subdomain in subdomains:
         if subdomain.name.endswith(f".{old_name}"):
             rename_site(subdomain, *names.domain(f"{subdomain.name.removesuffix(old_name)}{name}"))

@@ -23,20 +23,18 @@ class Book:
     def load(self, names: Iterable[str], *, replies: bool) -> None:
         """Read the accounts of these names, in one set; missing ones stay missing."""
         if wanted := sorted(set(names) - set(self.accounts)):
-            self._load(*among("n.local_part", wanted), replies=replies)
+            condition, parameter = among("n.local_part", wanted)
+            self._load(f"n.site_id = %s AND {condition}", parameter, replies=replies)
 
     def load_groups_of(self, addresses: Iterable[str], *, replies: bool) -> None:
         """Read the accounts of the site in whose mail groups these addresses stand."""
         if wanted := sorted(set(addresses)):
             condition, parameter = among("r.address", wanted)
-            self._load(
-                f"a.id IN (SELECT r.account_id FROM mail_recipient r WHERE r.kind = 'group' AND {condition})",
-                parameter,
-                replies=replies,
-            )
+            groups = f"SELECT r.account_id FROM mail_recipient r WHERE r.kind = 'group' AND {condition}"
+            self._load(f"a.site_id = %s AND a.id IN ({groups})", parameter, replies=replies)
 
     def _load(self, condition: str, parameter: object, *, replies: bool) -> None:
-        for state in load(self.site, condition, parameter, replies=replies):
+        for state in load(condition, [self.site.id, parameter], replies=replies):
             if state.name not in self._loaded:
                 self._loaded[state.name] = state
                 self.accept(state)

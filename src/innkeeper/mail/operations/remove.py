@@ -39,7 +39,9 @@ def remove_accounts(actor: Actor, request: RemoveAccounts) -> list[Outcome[Accou
             return [Outcome(AccountRef(ref.id, ref.name)) for ref in _bury_all(operation, site)]
         wanted = {name.lower() for name in request.names}
         condition, parameter = among("n.local_part", sorted(wanted))
-        found = {state.name: state for state in load(site, condition, parameter, replies=True)}
+        found = {
+            state.name: state for state in load(f"n.site_id = %s AND {condition}", [site.id, parameter], replies=True)
+        }
         outcomes = []
         removed = []
         for name in request.names:
@@ -57,7 +59,7 @@ def _bury_all(operation: Operation, site: Site) -> list[AccountRef]:
     """Bury every account of a site, some at a time: a site may have more than fit into memory."""
     removed: list[AccountRef] = []
     last = 0
-    while states := load(site, "a.id > %s", last, replies=True, limit=BATCH):
+    while states := load("a.site_id = %s AND a.id > %s", [site.id, last], replies=True, limit=BATCH):
         bury(operation, site, states)
         removed += [AccountRef(state.id, state.name) for state in states]
         last = states[-1].id
@@ -89,6 +91,15 @@ def bury(operation: Operation, site: Site, states: Sequence[AccountState]) -> No
         operation.audit("mailname", state.id, address)
         operation.event(MAILNAME_DELETE, state.id, old={"mailname": address})
     effects.end_sessions(site.address(state.name) for state in states if state.mailbox_enabled)
+
+
+def move_site_graves(site_id: int, old_domain: str, new_domain: str) -> None:
+    """Let the graves of a site follow its new name: accounts are restored by their address."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE mail_grave SET address = replace(address, %s, %s) WHERE site_id = %s",
+            [f"@{old_domain}", f"@{new_domain}", site_id],
+        )
 
 
 def snapshot(state: AccountState) -> str:

@@ -135,7 +135,11 @@ _UPSERT_SCRIPT = (
 
 
 def _values(state: AccountState) -> list[Any]:
-    return [json_text(value) if isinstance(value := getattr(state, column), dict) else value for column in _COLUMNS]
+    return [_json(value) if isinstance(value := getattr(state, column), dict) else value for column in _COLUMNS]
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json_text(value) if value else "{}"
 
 
 def _reply_values(reply: Reply) -> list[Any]:
@@ -143,17 +147,18 @@ def _reply_values(reply: Reply) -> list[Any]:
     return [adapt(value) if isinstance(value := getattr(reply, column), date) else value for column in _REPLY_COLUMNS]
 
 
-def load(site: Site, condition: str, parameter: Any, *, replies: bool, limit: int | None = None) -> list[AccountState]:
-    """The accounts of the site that fulfil a condition on n (the name) or a (the account), by ascending id.
+def load(condition: str, parameters: Sequence[Any], *, replies: bool, limit: int | None = None) -> list[AccountState]:
+    """The accounts that fulfil a condition on n (the name) and a (the account), by ascending id.
 
-    Aliases and recipients always come with them; automatic replies and files only if asked for.
+    The condition names the site itself: through n to find names, through a to walk along ids, so that each uses the
+    index that serves it. Aliases and recipients always come with the accounts; automatic replies and files only if
+    asked for.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             f"{_SELECT} FROM mail_mailname n JOIN mail_mailaccount a ON a.id = n.account_id"
-            f" WHERE n.site_id = %s AND n.kind = 'account' AND {condition} ORDER BY a.id"
-            + ("" if limit is None else f" LIMIT {limit:d}"),
-            [site.id, parameter],
+            f" WHERE {condition} AND n.kind = 'account' ORDER BY a.id" + ("" if limit is None else f" LIMIT {limit:d}"),
+            parameters,
         )
         states = {row[1]: _from_row(row) for row in cursor.fetchall()}
     if states:

@@ -65,7 +65,7 @@ def rename_account(actor: Actor, request: RenameAccount) -> AccountRef:
     new_name = name_rules.local_part(request.new_name, field="new-name")
     with Operation(actor, "mail.rename") as operation:
         site = lock_site(actor, request.site_id)
-        found = load(site, "n.local_part = %s", request.name.lower(), replies=True)
+        found = load("n.site_id = %s AND n.local_part = %s", [site.id, request.name.lower()], replies=True)
         if not found:
             raise account_not_found(request.name)
         before, after = found[0], found[0].copy()
