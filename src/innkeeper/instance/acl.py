@@ -41,6 +41,13 @@ def read(path: Path) -> list[Entry]:
     return list(struct.iter_unpack("<HHI", data[4:]))
 
 
+def named_users(path: Path) -> list[int]:
+    """The users that have an entry of their own. A folder that is gone has none."""
+    with contextlib.suppress(FileNotFoundError):
+        return [number for tag, _, number in read(path) if tag == USER]
+    return []
+
+
 def write(path: Path, entries: list[Entry]) -> None:
     """Set the entries of a folder. Raises OSError where the file system has no ACLs."""
     data = struct.pack("<I", VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in sorted(entries, key=_order))

@@ -8,7 +8,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from innkeeper.instance import acl
+from innkeeper.instance import acl, users
 from innkeeper.instance.config import Instance, InstanceError, Ports
 from innkeeper.instance.users import Ids
 
@@ -75,8 +75,9 @@ def open_parents(instance: Instance, ids: Ids) -> list[Path]:
 
 
 def close_parents(instance: Instance, ids: Ids, folders: list[Path]) -> None:
-    """Take back what `open_parents` did."""
+    """Take back what `open_parents` did. The group is shared: its entry stays while another instance needs it."""
     for folder in folders:
-        acl.take_back(folder, "group", ids.database_group)
         acl.take_back(folder, "user", ids.panel)
         acl.take_back(folder, "user", ids.mail)
+        if not any(users.is_instance_user(number) for number in acl.named_users(folder)):
+            acl.take_back(folder, "group", ids.database_group)

@@ -12,6 +12,9 @@ from innkeeper.instance.config import Instance, InstanceError
 DATABASE_GROUP = "postfix"
 """Reads the SQLite file. It is Postfix's own group, so that no account of the machine has to be changed."""
 
+COMMENT = "Innkeeper "
+"""Begins the comment of every user of an instance; the state folder follows."""
+
 DAEMON_USERS = ("postfix", "dovecot", "dovenull")
 
 
@@ -79,6 +82,14 @@ def present(instance: Instance) -> list[str]:
     return [name for name in (users.panel, users.mail, users.policy) if _user(name)]
 
 
+def is_instance_user(number: int) -> bool:
+    """Whether a user number belongs to some instance."""
+    try:
+        return pwd.getpwuid(number).pw_gecos.startswith(COMMENT)
+    except KeyError:
+        return False
+
+
 def remove(instance: Instance) -> None:
     """Remove the instance's users and groups. An account that is not the instance's is left alone."""
     for name in present(instance):
@@ -90,7 +101,7 @@ def remove(instance: Instance) -> None:
 
 
 def _comment(instance: Instance) -> str:
-    return f"Innkeeper {instance.state}"
+    return f"{COMMENT}{instance.state}"
 
 
 def _user(name: str) -> pwd.struct_passwd | None:
