@@ -109,6 +109,13 @@ def test_forwarding_on_without_an_address_is_refused(site: World) -> None:
         change(site, Mode.SET, "bare", forwarding=Addresses(enabled=True))
 
 
+def test_a_group_has_no_more_members_than_postfix_expands(site: World) -> None:
+    members = tuple(f"m{number}@other.example" for number in range(5_001))
+    with pytest.raises(InvalidValue, match="5000"):
+        change(site, Mode.SET, "team", group=Addresses(True, members))
+    assert len(change(site, Mode.SET, "team", group=Addresses(True, members[1:])).group) == 5_000
+
+
 def test_group_and_redirect_are_kept_apart_and_one_forwarding_replaces_both(site: World) -> None:
     after = change(site, Mode.SET, "sales", group=Addresses(True, (Z,)))
     assert (after.redirect, after.group) == ([X, Y], [Z])

@@ -18,6 +18,8 @@ from innkeeper.mail.requests import UNSET, AccountChange, Addresses, Attachment,
 CP_ACCESS = "cp_access"
 """The one permission that is a setting of its own, too."""
 SINGLE_REPLY_NAME = "autoresponder"
+MOST_ADDRESSES = 5_000
+"""Postfix expands one recipient into 10,000 at most, nested groups included, and keeps the mail waiting beyond."""
 ATTACHMENT_BYTES = 5 * 1024 * 1024
 _REPLY_SCALARS = tuple(f.name for f in fields(ReplyChange) if f.name not in {"name", "attachments"})
 
@@ -52,6 +54,12 @@ def apply(state: AccountState, item: Checked, mode: Mode, sources: Sources) -> N
         _apply_replies(state, change.autoresponders.replies, mode, sources)
     if change.autoresponder is not UNSET:
         _apply_single_reply(state, change.autoresponder, mode, sources)
+    if len(state.redirect) + len(state.group) > MOST_ADDRESSES:
+        raise InvalidValue(
+            f"forwarding: {len(state.redirect) + len(state.group)} addresses are too many. Use at most"
+            f" {MOST_ADDRESSES}.",
+            field="forwarding",
+        )
     _check_replies(state)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from innkeeper.core import files, names, passwords
-from innkeeper.core.errors import InvalidValue, LimitReached, Refused
+from innkeeper.core.errors import Failed, InvalidValue, LimitReached, Refused
 from innkeeper.core.operation import is_planning
 from innkeeper.mail.models import Autoresponder, MailAccount
 from innkeeper.mail.replies import StoredFile
@@ -222,7 +222,7 @@ def check_all(changes: Sequence[AccountChange], mode: Mode) -> list[Checked | Re
 def prepare(items: Sequence[Checked | Refused]) -> None:
     """Do what must not happen inside the transaction: hash clear passwords on all cores, store files.
 
-    A plan does neither. Raises LimitReached where hashing would take too long.
+    A plan does neither. Raises LimitReached where hashing would take too long, Failed where no file can be stored.
     """
     waiting = [item for item in items if isinstance(item, Checked) and _to_hash(item)]
     seconds = passwords.hashing_seconds(len(waiting))
@@ -252,4 +252,7 @@ def _to_hash(item: Checked) -> bool:
 
 def _stored(given: Iterable[NewFile]) -> dict[str, StoredFile]:
     put = files.digest if is_planning() else files.put
-    return {f.name: StoredFile(f.name, len(f.content), put(f.content)) for f in given if f.content is not None}
+    try:
+        return {f.name: StoredFile(f.name, len(f.content), put(f.content)) for f in given if f.content is not None}
+    except OSError as error:
+        raise Failed("repository/file: the file cannot be stored now. Nothing was changed; try again.") from error
