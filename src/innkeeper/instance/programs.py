@@ -28,8 +28,6 @@ def programs(instance: Instance) -> list[Program]:
         else ("--sqlite", f"{database.path}", "--counters", f"{instance.state}/lib/policy/counters.sqlite3")
     )
     keeper = [python("keeper", "innkeeper.instance.keeper", str(database.path))] if not database.server else []
-    has_cli = (instance.program / "innkeeper/doors/cli/server.py").exists()
-    cli = [python("cli", "innkeeper.doors.cli.server")] if has_cli else []
     return [
         *keeper,
         python("hostd", "innkeeper.hostd", user="root", umask="022"),
@@ -59,6 +57,6 @@ def programs(instance: Instance) -> list[Program]:
             *("--ssl-protocol-min", "tls1.2", "innkeeper.doors.rsgi:application"),
             stop_wait_s=20,
         ),
-        *cli,
+        python("cli", "innkeeper.doors.cli.server"),
         python("worker", "innkeeper.jobs.worker", stop_wait_s=30),
     ]
