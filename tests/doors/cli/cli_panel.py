@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import secrets
 import signal
 import socket
 import sqlite3
@@ -51,7 +52,7 @@ def fresh_database(folder: Path) -> Iterator[str]:
     if not url.startswith("postgres"):
         yield str(folder / "panel.sqlite3")
         return
-    name = f"test_cli_{os.getpid()}"
+    name = f"test_cli_{secrets.token_hex(4)}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
         try:
