@@ -27,3 +27,11 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 def site(panel: Panel) -> str:
     """The name of a new site."""
     return panel.site()
+
+
+@pytest.fixture(scope="session")
+def shared_site(panel: Panel) -> str:
+    """The name of a site with the account `joe`, for tests that change nothing."""
+    name = panel.site()
+    panel.ask("mail.create", address=f"joe@{name}", mailbox=True)
+    return name

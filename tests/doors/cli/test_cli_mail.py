@@ -120,6 +120,13 @@ def test_an_automatic_reply_is_written_and_switched_off(panel: Panel, site: str)
     assert replies["replies"][0]["text"] == "Away."
 
 
+def test_the_reply_of_the_other_doors_is_changed_and_none_is_put_behind_it(panel: Panel, site: str) -> None:
+    panel.ok("mail", "create", f"joe@{site}")
+    panel.ok("bin", "autoresponder", "-u", "-mail", f"joe@{site}", "-status", "true", "-text", "Old.")
+    panel.ok("mail", "update", f"joe@{site}", "--autoreply", "New.")
+    assert [reply["text"] for reply in panel.info(f"joe@{site}")["autoreplies"]["replies"]] == ["New."]
+
+
 def test_a_plan_says_what_would_change_and_changes_nothing(panel: Panel, site: str) -> None:
     result = panel.ok("mail", "create", f"joe@{site}", "--plan")
     assert result.out == f"would do mail.create on mailname joe@{site}\n"
@@ -196,11 +203,10 @@ def test_the_audit_names_the_administrator_and_this_door(panel: Panel, site: str
     ],
 )
 def test_what_cannot_be_done_says_why_in_one_line_and_does_nothing(
-    panel: Panel, site: str, words: list[str], code: int, said: str
+    panel: Panel, shared_site: str, words: list[str], code: int, said: str
 ) -> None:
-    panel.ok("mail", "create", f"joe@{site}")
     before = panel.rows("SELECT count(*) FROM core_auditentry")
-    result = panel.run(*(word.replace("{site}", site) for word in words))
+    result = panel.run(*(word.replace("{site}", shared_site) for word in words))
     assert result.code == code, result
     assert said in result.err
     assert result.out == ""

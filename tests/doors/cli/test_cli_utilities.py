@@ -101,6 +101,27 @@ def test_files_and_automatic_replies(panel: Panel, site: str, tmp_path: Path) ->
     assert panel.info(address)["files"] == []
 
 
+def test_the_automatic_reply_has_a_utility_of_its_own(panel: Panel, site: str, tmp_path: Path) -> None:
+    address = f"joe@{site}"
+    file = tmp_path / "form.txt"
+    file.write_bytes(b"form")
+    panel.ok("mail", "create", address)
+    panel.ok(
+        "bin", "autoresponder", "--update", "-mail", address, "-status", "true", "-subject", "Away", "-text", "Later.",
+        "-format", "html", "-end-date", "2030-12-31", "-attach", f"add:{file}",
+    )  # fmt: skip
+    (reply,) = panel.info(address)["autoreplies"]["replies"]
+    assert (reply["enabled"], reply["subject"], reply["text"]) == (True, "Away", "Later.")
+    assert (reply["content_type"], reply["end_date"], reply["attachments"]) == ("text/html", "2030-12-31", ["form.txt"])
+    panel.ok("bin", "autoresponder", "-u", "-mail", address, "-attach", "del:form.txt", "-end-date", "")
+    (reply,) = panel.info(address)["autoreplies"]["replies"]
+    assert (reply["attachments"], reply["end_date"]) == ([], None)
+    shown = panel.ok("bin", "autoresponder", "-i", "-mail", address).out
+    assert "Subject:            Away\n" in shown
+    assert panel.run("bin", "autoresponder", "-u", "-mail", address, "-end-date", "soon").code == 4
+    assert panel.run("bin", "autoresponder", "-u", "-status", "true").code == 1
+
+
 def test_an_account_is_shown_under_the_names_of_old(panel: Panel, site: str) -> None:
     panel.ok("bin", "mail", "-c", f"joe@{site}", "-mailbox", "true", "-passwd", PASSWORD, "-aliases", "add:a")
     shown = panel.ok("bin", "mail", "--info", f"joe@{site}").out
@@ -145,11 +166,10 @@ def test_renaming_removing_listing_and_switching(panel: Panel, site: str) -> Non
     ],
 )
 def test_what_cannot_be_done_has_the_utilities_exit_codes_and_does_nothing(
-    panel: Panel, site: str, words: list[str], code: int, said: str
+    panel: Panel, shared_site: str, words: list[str], code: int, said: str
 ) -> None:
-    panel.ok("mail", "create", f"joe@{site}")
     before = panel.rows("SELECT count(*) FROM core_auditentry")
-    result = panel.run("bin", "mail", *(word.replace("{site}", site) for word in words))
+    result = panel.run("bin", "mail", *(word.replace("{site}", shared_site) for word in words))
     assert result.code == code, result
     assert said in result.err
     assert panel.rows("SELECT count(*) FROM core_auditentry") == before

@@ -11,6 +11,7 @@ from innkeeper.doors.cli.utilities import syntax
 # Each utility, and the module that has it.
 UTILITIES = {
     "mail": "mail",
+    "autoresponder": "autoresponder",
     "customer": "hosting",
     "client": "hosting",
     "subscription": "hosting",
@@ -36,6 +37,5 @@ def _run(words: list[str]) -> int:
     name = words[0]
     if name not in UTILITIES:
         raise UsageError(f"{name}: no such utility.{near(name, UTILITIES)} `innkeeper bin --help` shows all.")
-    module = __import__(f"innkeeper.doors.cli.utilities.{UTILITIES[name]}", fromlist=["UTILITY"])
-    utility = module.UTILITY if name == "mail" else module.UTILITIES[name]
-    return syntax.run(utility, words[1:])
+    module = __import__(f"innkeeper.doors.cli.utilities.{UTILITIES[name]}", fromlist=["UTILITIES"])
+    return syntax.run(module.UTILITIES[name], words[1:])

@@ -99,12 +99,10 @@ def _arguments(options: Namespace) -> dict[str, Any]:
     if options.no_autoreply and (options.autoreply is not None or options.autoreply_subject is not None):
         raise UsageError("--no-autoreply and a text for it do not go together.")
     if options.no_autoreply:
-        found["autoreply"] = {"all_enabled": False}
+        found["autoreplies"] = {"all_enabled": False}
     elif options.autoreply is not None or options.autoreply_subject is not None:
         texts = {"text": options.autoreply, "subject": options.autoreply_subject}
-        found["autoreply"] = {"all_enabled": True, "enabled": True} | {
-            name: text for name, text in texts.items() if text is not None
-        }
+        found["autoreply"] = {"enabled": True} | {name: text for name, text in texts.items() if text is not None}
     return found
 
 

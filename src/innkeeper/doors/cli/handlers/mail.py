@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -19,14 +20,11 @@ from innkeeper.doors.cli.handlers import Handler, Request, Result
 from innkeeper.hosting.models import Site
 from innkeeper.hosting.queries import find_site, visible_sites
 from innkeeper.mail import operations as mail
-from innkeeper.mail.operations import UNSET, Mode, Unset
+from innkeeper.mail.operations import UNSET, Mode
 from innkeeper.mail.queries import AccountInfo, Part, account_infos
 
 EVERYTHING = Part.ALIASES | Part.RECIPIENTS | Part.GROUPS | Part.REPLIES | Part.FILES
-REPLY_NAME = "autoreply"
-"""Name of the automatic reply that `mail create` and `mail update` write."""
-
-LISTS = ("aliases", "redirect", "group", "groups", "files")
+LISTS = ("aliases", "redirect", "group", "groups", "files", "attachments")
 
 
 def named_site(actor: Actor, text: str) -> Site:
@@ -162,6 +160,7 @@ class Asked:
             "antivir": request.optional_text("antivirus"),
             "outgoing_limit": request.optional_text("outgoing_limit"),
             "description": request.optional_text("description"),
+            "autoresponder": self._reply(),
             "autoresponders": self._replies(),
         }
         return {name: setting for name, setting in found.items() if setting is not None}
@@ -181,7 +180,12 @@ class Asked:
             found["files"] = tuple(self._new_files())
         elif mode.value in self._lists["files"]:
             found["files"] = tuple(mail.NewFile(name) for name in self._members("files", mode))
+        if mode is Mode.REMOVE and "remove" in self._lists["attachments"]:
+            found["autoresponder"] = mail.ReplyChange(attachments=self._attachments(mode))
         return found
+
+    def _attachments(self, mode: Mode) -> tuple[mail.Attachment, ...]:
+        return tuple(mail.Attachment(name) for name in self._members("attachments", mode))
 
     def _members(self, name: str, mode: Mode) -> list[str]:
         members = self._lists[name].get(mode.value, [])
@@ -207,26 +211,41 @@ class Asked:
             return None
         return mail.Password(str(given.get("value", "")), str(given.get("kind", "plain")))
 
+    def _reply(self) -> mail.ReplyChange | None:
+        """The one automatic reply of commands that know only one."""
+        given = self._request.optional_dict("autoreply") or {}
+        attachments = self._attachments(Mode.ADD)
+        return _reply_change(given, attachments) if given or attachments else None
+
     def _replies(self) -> mail.Replies | None:
-        """The switch of all automatic replies, and one of them."""
-        given = self._request.optional_dict("autoreply")
+        """The switch of all automatic replies, and one of them by its name."""
+        given = self._request.optional_dict("autoreplies")
         if given is None:
             return None
         given = dict(given)
-        switch: bool | Unset = given.pop("all_enabled", UNSET)
-        if not given:
-            return mail.Replies(switch)
+        switch = given.pop("all_enabled", UNSET)
         attachments = tuple(mail.Attachment(str(name)) for name in given.pop("attachments", []))
-        for key, setting in given.items():
-            if not isinstance(setting, REPLY_SETTINGS.get(key, type(None))):
-                raise Malformed(f"autoreply/{key}: no such setting of an automatic reply.", field=f"autoreply/{key}")
-        return mail.Replies(switch, (mail.ReplyChange(**{"name": REPLY_NAME} | given, attachments=attachments),))
+        return mail.Replies(switch, (_reply_change(given, attachments),) if given else ())
 
 
 REPLY_SETTINGS: dict[str, type] = {
     "name": str, "enabled": bool, "key": str, "key_where": str, "subject": str, "reply_to": str, "content_type": str,
-    "charset": str, "text": str, "answers_per_day": int, "remembered_senders": int, "forward": str,
+    "charset": str, "text": str, "answers_per_day": int, "remembered_senders": int, "forward": str, "end_date": str,
 }  # fmt: skip
+
+
+def _reply_change(given: dict[str, Any], attachments: tuple[mail.Attachment, ...]) -> mail.ReplyChange:
+    for key, setting in given.items():
+        if not isinstance(setting, REPLY_SETTINGS.get(key, type(None))):
+            raise Malformed(f"autoreply/{key}: no such setting of an automatic reply.", field=f"autoreply/{key}")
+    if end := given.get("end_date"):
+        try:
+            given = given | {"end_date": date.fromisoformat(end)}
+        except ValueError:
+            raise InvalidValue(f"end_date: {end!r} is not a day. Write YYYY-MM-DD.", field="end_date") from None
+    elif end is not None:
+        given = given | {"end_date": None}
+    return mail.ReplyChange(**given, attachments=attachments)
 
 
 # ---- reads

@@ -108,7 +108,7 @@ def _arguments(line: Line) -> dict[str, Any]:
     if "multiple-sessions" in options:
         found["panel_options"] = {"multiply_login": "true" if options["multiple-sessions"] else "false"}
     if (reply := _reply(options)) is not None:
-        found["autoreply"] = reply
+        found["autoreplies"] = reply
     return found
 
 
@@ -124,16 +124,16 @@ def _files(changes: list[tuple[str, list[str]]]) -> dict[str, Any]:
     if "set" in found:
         raise UsageError("-repo: use add:FILE or del:NAME.")
     if "add" in found:
-        found["add"] = [_file(path) for path in found["add"]]
+        found["add"] = [read_file(path) for path in found["add"]]
     return found
 
 
-def _file(path: str) -> dict[str, str]:
+def read_file(path: str) -> dict[str, str]:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  pathlib takes 8 ms to import
             content = file.read()
     except OSError as error:
-        raise CommandFailed(f"-repo: {path}: {error.strerror}.", FAILED) from None
+        raise CommandFailed(f"{path}: {error.strerror}.", FAILED) from None
     return {"name": os.path.basename(path), "content": base64.b64encode(content).decode()}  # noqa: PTH119
 
 
@@ -260,7 +260,7 @@ def listing(line: Line) -> int:
     return line.rows("mail.list", {"site": domain}, "accounts", "address")
 
 
-UTILITY = Utility(
+MAIL = Utility(
     "mail",
     {
         "create": Verb("c", ("NAME@DOMAIN",), "create a mail account", create),
@@ -275,3 +275,5 @@ UTILITY = Utility(
     OPTIONS,
     {"boxpass": "passwd", "boxquota": "mbox-quota"},
 )
+
+UTILITIES = {"mail": MAIL}
