@@ -100,27 +100,39 @@ def ensure_server_guid() -> str:
     return row.value
 
 
+def check_settings(values: Mapping[str, str]) -> dict[str, str]:
+    """Settings by the protocol's names, in their stored form. Raises NotSupported, InvalidValue."""
+    return {name: _checked(name, value) for name, value in values.items()}
+
+
+def write_settings(operation: Operation, checked: Mapping[str, str]) -> None:
+    """Store checked settings as part of an operation, with audit and event."""
+    if not checked:
+        return
+    before = read_settings()
+    Setting.objects.bulk_create(
+        [Setting(name=name, value=value) for name, value in checked.items()],
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["value"],
+    )
+    operation.audit("server", 0, "settings", ", ".join(f"{name}={value}" for name, value in checked.items()))
+    if "login_timeout" in checked:
+        operation.event(
+            SESSION_PREFERENCES_UPDATE,
+            0,
+            old={"session_idle_time": before["login_timeout"]},
+            new={"session_idle_time": checked["login_timeout"]},
+        )
+
+
 def update_settings(actor: Actor, values: Mapping[str, str]) -> None:
     """Set settings by the protocol's names. Raises NotAllowed, NotSupported, InvalidValue."""
     if not actor.is_administrator:
         raise NotAllowed("Permission denied: only the administrator changes the server's settings.")
-    checked = {name: _checked(name, value) for name, value in values.items()}
+    checked = check_settings(values)
     with Operation(actor, "server.update") as operation:
-        before = read_settings()
-        Setting.objects.bulk_create(
-            [Setting(name=name, value=value) for name, value in checked.items()],
-            update_conflicts=True,
-            unique_fields=["name"],
-            update_fields=["value"],
-        )
-        operation.audit("server", 0, "settings", ", ".join(f"{name}={value}" for name, value in checked.items()))
-        if "login_timeout" in checked:
-            operation.event(
-                SESSION_PREFERENCES_UPDATE,
-                0,
-                old={"session_idle_time": before["login_timeout"]},
-                new={"session_idle_time": checked["login_timeout"]},
-            )
+        write_settings(operation, checked)
 
 
 def _checked(name: str, value: str) -> str:

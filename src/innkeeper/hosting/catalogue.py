@@ -13,6 +13,8 @@ from typing import Literal
 
 from innkeeper.core.errors import InvalidValue
 
+VHOSTS = "/var/www/vhosts"
+"""Below it every webspace has its home, named after the main site."""
 UNLIMITED = -1
 BIGGEST = 2**63 - 1
 HARMLESS = frozenset({"", "false", "0", "-1", "none", "off"})

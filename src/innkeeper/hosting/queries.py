@@ -11,7 +11,7 @@ from innkeeper.core import names
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import NotFound
 from innkeeper.hosting import catalogue
-from innkeeper.hosting.models import Site, Webspace, WebspaceLimit, WebspacePermission
+from innkeeper.hosting.models import HostingProperty, PHPSetting, Site, Webspace, WebspaceLimit, WebspacePermission
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -103,3 +103,33 @@ def permits(actor: Actor, webspace_id: int, name: str) -> bool:
         return True
     row = WebspacePermission.objects.filter(webspace_id=webspace_id, name=name).first()
     return catalogue.PERMISSIONS[name][0] if row is None else row.value
+
+
+def properties_of(sites: Iterable[Site]) -> dict[int, dict[str, str]]:
+    """Every virtual-hosting property of each site, as the protocol shows it: absolute paths, never a password.
+
+    The sites' webspaces are read with them, if `select_related("webspace__site")` was asked for.
+    """
+    sites = list(sites)
+    stored: dict[int, dict[str, str]] = {site.pk: {} for site in sites}
+    for row in HostingProperty.objects.filter(site__in=list(stored)):
+        stored[row.site_id][row.name] = row.value
+    result = {}
+    for site in sites:
+        webspace = site.webspace
+        values = {name: rule.default for name, rule in catalogue.PROPERTIES.items()} | stored[site.pk]
+        if webspace is not None:
+            values["ftp_login"] = webspace.ftp_login or ""
+            is_main = webspace.pk == site.pk
+            folder = values["www_root"] or ("httpdocs" if is_main else site.ascii_name)
+            values["www_root"] = f"{catalogue.VHOSTS}/{webspace.site.ascii_name}/{folder}"
+        result[site.pk] = values
+    return result
+
+
+def php_settings_of(webspace_ids: Iterable[int]) -> dict[int, dict[str, str]]:
+    """The PHP settings that each webspace has."""
+    result: dict[int, dict[str, str]] = {pk: {} for pk in webspace_ids}
+    for row in PHPSetting.objects.filter(webspace__in=list(result)).order_by("name"):
+        result[row.webspace_id][row.name] = row.value
+    return result

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from innkeeper.mail.requests import Preferences as MailPreferences
+
+NO_MAIL_CHANGES = MailPreferences()
+
 
 @dataclass(frozen=True, slots=True)
 class HostingSettings:
@@ -59,6 +63,7 @@ class NewWebspace:
     external_id: str = ""
     admin_description: str = ""
     reseller_description: str = ""
+    mail: MailPreferences = NO_MAIL_CHANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class WebspaceChanges:
     admin_description: str | None = None
     reseller_description: str | None = None
     new_guid: bool = False
+    mail: MailPreferences = NO_MAIL_CHANGES
 
 
 @dataclass(frozen=True, slots=True)

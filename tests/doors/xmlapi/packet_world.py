@@ -15,6 +15,7 @@ from innkeeper.core import files
 from innkeeper.core.models import Upload
 from innkeeper.hosting.models import Site, Webspace
 from innkeeper.mail.models import MailService
+from innkeeper.network.models import IPAddress
 
 EXAMPLE, EMPTY, CHARLIES, CAROLS, MUELLER = 7, 8, 9, 10, 11
 FIRST_FREE_ID = 100
@@ -24,6 +25,9 @@ ALICE_GUID = "3b241101-e2bb-4255-8caf-4136c566a962"
 def build() -> None:
     """Fill an empty database."""
     admin = account(1, "admin", Account.Kind.ADMINISTRATOR, None)
+    address = IPAddress.objects.create(
+        address="192.0.2.10", netmask="255.255.255.0", type="shared", interface="lo", is_default=True
+    )
     rita = account(2, "rita", Account.Kind.RESELLER, admin)
     alice = account(3, "alice", Account.Kind.CUSTOMER, admin, guid=ALICE_GUID)
     charlie = account(4, "charlie", Account.Kind.CUSTOMER, admin)
@@ -35,6 +39,7 @@ def build() -> None:
     webspace(MUELLER, "müller.test", alice, "xn--mller-kva.test")
     upload(admin, "admins-file", "plan.txt", b"Plan")
     upload(charlie, "charlies-file", "secret.txt", b"Secret")
+    Webspace.objects.update(ipv4=address)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             for table in ("accounts_account", "hosting_site"):

@@ -13,6 +13,7 @@ from innkeeper.core import passwords
 from innkeeper.core.actor import Actor
 from innkeeper.core.errors import NotAllowed
 from innkeeper.core.operation import Operation, is_planning
+from innkeeper.core.serversettings import check_settings, write_settings
 
 
 def create_administrator(password: str) -> bool:
@@ -27,6 +28,7 @@ def create_administrator(password: str) -> bool:
         login="admin",
         password=passwords.hash_login(password),
         contact_name="Administrator",
+        email="admin@localhost",
         created_at=timezone.now(),
     )
     return True
@@ -42,17 +44,26 @@ class AdministratorChanges:
     multiple_sessions: bool | None = None
 
 
-def update_administrator(actor: Actor, changes: AdministratorChanges) -> Account:
-    """Change the calling administrator's account. Raises NotAllowed, InvalidValue."""
+def update_administrator(
+    actor: Actor, changes: AdministratorChanges, settings: Mapping[str, str] | None = None
+) -> Account:
+    """Change the calling administrator's account and, in the same transaction, settings of the server.
+
+    Raises NotAllowed, NotSupported, InvalidValue.
+    """
     if not actor.is_administrator:
         raise NotAllowed("Permission denied: only the administrator changes this account.")
     values = contact.clean(changes.contact)
+    checked = check_settings(settings or {})
     new_hash = None
     if changes.password is not None:
         passwords.check(changes.password, actor.login)
         new_hash = "" if is_planning() else passwords.hash_login(changes.password)
     with Operation(actor, "administrator.update") as operation:
         account = Account.objects.select_for_update().get(pk=actor.account_id)
+        write_settings(operation, checked)
+        if changes == AdministratorChanges():
+            return account
         before = events.described(account)
         for name, value in values.items():
             setattr(account, name, (value or None) if name == "external_id" else value)

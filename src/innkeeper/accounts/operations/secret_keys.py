@@ -20,7 +20,7 @@ DESCRIPTION_LENGTH = 1024
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key to create. An empty address is the caller's, an empty login the caller itself."""
+    """A key to create: addresses joined by commas, empty for the caller's; an empty login is the caller itself."""
 
     address: str = ""
     description: str = ""
@@ -28,20 +28,13 @@ class NewKey:
 
 
 def create_key(actor: Actor, request: NewKey) -> str:
-    """Create a secret key bound to one client address and return its text, which is stored nowhere.
+    """Create a secret key bound to client addresses and return its text, which is stored nowhere.
 
     Raises NotAllowed, NotFound, InvalidValue.
     """
     if not actor.is_administrator:
         raise NotAllowed("Permission denied: only the administrator creates secret keys.")
-    text = request.address.strip() or actor.address
-    try:
-        address = str(ipaddress.ip_address(text))
-    except ValueError:
-        raise InvalidValue(
-            f"ip_address: {text!r} is not an IP address. Give the address that the key is used from.",
-            field="ip_address",
-        ) from None
+    address = _addresses(request.address.strip() or actor.address)
     if len(request.description) > DESCRIPTION_LENGTH:
         raise InvalidValue(f"description: use at most {DESCRIPTION_LENGTH} characters.", field="description")
     if request.login:
@@ -63,6 +56,17 @@ def create_key(actor: Actor, request: NewKey) -> str:
         )
         operation.audit("secret_key", row.pk, account.login, address)
     return key
+
+
+def _addresses(text: str) -> str:
+    """Addresses joined by commas, each in its usual form. Raises InvalidValue."""
+    try:
+        return ",".join(str(ipaddress.ip_address(part.strip())) for part in text.split(","))
+    except ValueError:
+        raise InvalidValue(
+            f"ip_address: {text!r} is not an IP address. Give the address that the key is used from.",
+            field="ip_address",
+        ) from None
 
 
 def remove_key(actor: Actor, key: str) -> None:

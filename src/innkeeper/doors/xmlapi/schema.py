@@ -62,6 +62,8 @@ OLD_TYPES = {
     "server": NEW_TYPES["server"],
     "secret_key": NEW_TYPES["secret_key"],
     "ip": NEW_TYPES["ip"],
+    "client": NEW_TYPES["customer"],
+    "domain": OperatorType("domain", "OldDomainTypeRequest", "OldDomainResponseType"),
     "mail": OperatorType("mail-old", "OldMailTypeRequest", "OldMailResponseType"),
 }
 

@@ -28,6 +28,8 @@ from innkeeper.hosting.operations.status import inherit_status, record_status
 from innkeeper.hosting.queries import find_webspace, permits
 from innkeeper.hosting.requests import Entitlements, NewWebspace, WebspaceChanges
 from innkeeper.mail.models import MailService
+from innkeeper.mail.operations import set_preferences
+from innkeeper.mail.requests import Preferences as MailPreferences
 from innkeeper.network.models import IPAddress
 
 
@@ -79,6 +81,7 @@ def create_webspace(actor: Actor, request: NewWebspace) -> Webspace:
             raise AlreadyExists(f"Domain {name}, its external id or its system user already exists.") from error
         entitlements.write(webspace)
         create_mail_service(site)
+        _set_mail(actor, site, request.mail)
         operation.audit("webspace", site.pk, name)
     return webspace
 
@@ -91,6 +94,15 @@ def create_mail_service(site: Site, *, enabled: bool = True) -> None:
         bounce_address=f"site-{site.pk}@bounce.invalid",
         enabled=enabled,
     )
+
+
+def _set_mail(actor: Actor, site: Site, wanted: MailPreferences) -> None:
+    """Mail preferences of the main site, as part of the webspace's operation. Raises what mail refuses."""
+    if wanted == MailPreferences():
+        return
+    for outcome in set_preferences(actor, [site.pk], wanted):
+        if outcome.error is not None:
+            raise outcome.error
 
 
 def require_owner(actor: Actor, owner_id: int | None) -> Account:
@@ -230,6 +242,7 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
         except IntegrityError as error:
             raise AlreadyExists(f"The external id or the system user of {site.name} already exists.") from error
         entitlements.write(webspace)
+        _set_mail(actor, site, changes.mail)
         if new_name is not None:
             rename_site(site, *new_name)
         if changes != WebspaceChanges(status=changes.status):

@@ -1,0 +1,140 @@
+"""Filters of the general kind: which objects an operation is about, and one result for each.
+
+Every child of a filter selects one object by its own key, or several by a parent's. What does not exist, or belongs to
+somebody else, is a refusal in its place; an empty filter selects all that the caller may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.db.models import Model
+from lxml import etree
+
+from innkeeper.core.errors import NotFound, Refused
+from innkeeper.doors.xmlapi.call import Call
+from innkeeper.doors.xmlapi.writer import Writer
+
+CHUNK = 500
+
+
+T = TypeVar("T", bound=Model)
+Kinds = Mapping[str, Callable[[str], Iterable[T]]]
+"""How each kind of filter child finds its objects. The functions raise NotFound for a key that nothing has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selected(Generic[T]):
+    """One object, or the reason why there is none. `filter_id` is the text that selected it."""
+
+    filter_id: str
+    object: T | None = None
+    error: Refused | None = None
+
+
+def select(
+    filter_: etree._Element | None, kinds: Kinds[T], everything: Callable[[], Iterable[T]]
+) -> Iterator[Selected[T]]:
+    """The objects of a filter in its order, of an empty filter by ascending id."""
+    if filter_ is None or len(filter_) == 0:
+        for each in everything():
+            yield Selected(str(each.pk), each)
+        return
+    for child in filter_:
+        text = " ".join((child.text or "").split())
+        try:
+            for each in kinds[str(child.tag)](text):
+                yield Selected(text, each)
+        except Refused as error:
+            yield Selected(text, error=error)
+
+
+def number(text: str) -> int:
+    """A filter's id; 0, which nothing has, for what is no number."""
+    return int(text) if text.lstrip("+").isascii() and text.lstrip("+").isdigit() and len(text) < 20 else 0
+
+
+def one(found: T | None, missing: str) -> list[T]:
+    """The object of an explicit key. Raises NotFound."""
+    if found is None:
+        raise NotFound(missing)
+    return [found]
+
+
+def head(call: Call, selected: Selected[T]) -> Callable[[], None]:
+    """Writes `filter-id` and, for an object that exists, `id`."""
+
+    def write() -> None:
+        call.writer.leaf("filter-id", selected.filter_id)
+        if selected.object is not None:
+            call.writer.leaf("id", selected.object.pk)
+
+    return write
+
+
+def write_result(call: Call, selected: Selected[T], error: Refused | None = None) -> None:
+    """The result of an operation that answers nothing but its success."""
+    with call.result(error or selected.error):
+        head(call, selected)()
+
+
+def answer_each(call: Call, selection: Iterable[Selected[T]], change: Callable[[T], object], *, empty: bool) -> None:
+    """Change every selected object once, and answer each. `empty`: nothing selected is no result at all.
+
+    The selection is made before anything changes.
+    """
+    done: set[int] = set()
+    results = 0
+    for selected in list(selection):
+        error: Refused | None = None
+        if selected.object is not None:
+            if selected.object.pk in done:
+                continue
+            done.add(selected.object.pk)
+            try:
+                change(selected.object)
+            except Refused as refused:
+                error = refused
+        write_result(call, selected, error)
+        results += 1
+    if not results and not empty:
+        with call.result():
+            pass
+
+
+def answer_data(
+    call: Call,
+    selection: Iterable[Selected[T]],
+    prepare: Callable[[Sequence[T]], Callable[[Writer, T], None]],
+    *,
+    empty: bool,
+) -> None:
+    """Answer each selected object with its data, some hundred at a time.
+
+    `prepare` reads what the blocks of these objects need and returns what writes one object's blocks.
+    """
+    results = 0
+    for chunk in _chunks(selection):
+        write = prepare([selected.object for selected in chunk if selected.object is not None])
+        for selected in chunk:
+            results += 1
+            with call.result(selected.error) as writer:
+                head(call, selected)()
+                if selected.object is not None:
+                    write(writer, selected.object)
+    if not results and not empty:
+        with call.result():
+            pass
+
+
+def _chunks(selection: Iterable[Selected[T]]) -> Iterator[list[Selected[T]]]:
+    chunk: list[Selected[T]] = []
+    for selected in selection:
+        chunk.append(selected)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
