@@ -106,7 +106,9 @@ smtpd_sender_login_maps = {maps["senders"]}
 mail_policy = check_policy_service {{ unix:{layout.policy_socket},
     timeout=5s, try_limit=1, default_action=DUNNO }}
 smtpd_helo_required = no
-smtpd_relay_restrictions = reject_unauth_destination
+# A process remembers how it resolved a pair of sender and recipient; this asks whether the domain is ours now.
+smtpd_relay_restrictions = check_recipient_access {maps["domains"]}, reject_unauth_destination
+parent_domain_matches_subdomains =
 smtpd_recipient_restrictions = reject_non_fqdn_recipient, reject_unlisted_recipient, $mail_policy
 smtpd_forbid_bare_newline = yes
 smtpd_client_event_limit_exceptions = 127.0.0.0/8
