@@ -16,7 +16,8 @@ import pytest
 from lxml import etree
 from packet_client import request
 
-from innkeeper.doors.xmlapi import schema
+from innkeeper.doors.xmlapi import packet, schema
+from innkeeper.doors.xmlapi.operators import mail
 from innkeeper.doors.xmlapi.versions import resolve
 
 pytestmark = pytest.mark.django_db
@@ -44,18 +45,17 @@ def pattern(expected: str) -> str:
 
 
 def send(path: Path, *, pretty: bool = False) -> bytes:
-    packet = path.read_bytes()
-    caller = re.search(rb"<\?caller (\w+)\?>", packet)
+    body = path.read_bytes()
+    caller = re.search(rb"<\?caller (\w+)\?>", body)
     headers = {"KEY": f"{caller[1].decode() if caller else 'admin'}-key"}
     if pretty:
         headers["HTTP_PRETTY_PRINT"] = "TRUE"
-    status, _, content = request(packet, headers)
+    status, _, content = request(body, headers)
     assert status == "200 OK"
     return content
 
 
-@pytest.mark.parametrize("path", REQUESTS, ids=[f"{path.parent.name}/{path.stem}" for path in REQUESTS])
-def test_pair(path: Path) -> None:
+def check(path: Path) -> None:
     packet_world.build()
     content = send(path)
     expected = path.with_suffix(".answer.xml").read_text()
@@ -65,6 +65,21 @@ def test_pair(path: Path) -> None:
         pytest.fail("\n".join(unified_diff(*lines, "expected", "answer", lineterm="")), pytrace=False)
     root = etree.fromstring(content)
     schema.answer_schema(resolve(root.get("version")).dialect).assertValid(root)
+
+
+every_pair = pytest.mark.parametrize("path", REQUESTS, ids=[f"{path.parent.name}/{path.stem}" for path in REQUESTS])
+
+
+@every_pair
+def test_pair(path: Path) -> None:
+    check(path)
+
+
+@every_pair
+def test_pair_as_a_large_packet_in_parts_of_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet, "LARGE", 1)
+    monkeypatch.setattr(mail, "PART", 1)
+    check(path)
 
 
 def test_every_pair_is_complete() -> None:

@@ -21,12 +21,14 @@ class Call:
 
     The handler writes its results to `writer`, inside the operation's element. A `Refused` that it raises becomes the
     one result of the whole operation, in place of everything it wrote; any other exception becomes 1023.
+    `records` is not None for an operation of a large packet: see `packet.Operation`.
     """
 
     actor: Actor
     version: Version
     element: etree._Element
     writer: Writer
+    records: Iterator[etree._Element] | None = None
 
     @contextmanager
     def result(self, error: Refused | None = None) -> Iterator[Writer]:

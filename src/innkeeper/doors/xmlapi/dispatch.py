@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from itertools import groupby
 from typing import IO, NamedTuple
 
 from lxml import etree
@@ -12,7 +14,7 @@ from innkeeper.core.errors import Failed, NotSupported, Refused, VersionNotSuppo
 from innkeeper.doors.xmlapi import schema, scope
 from innkeeper.doors.xmlapi.call import Call
 from innkeeper.doors.xmlapi.operators import handlers
-from innkeeper.doors.xmlapi.parser import parse
+from innkeeper.doors.xmlapi.packet import Operation, read
 from innkeeper.doors.xmlapi.results import write_error
 from innkeeper.doors.xmlapi.versions import NEWEST, Version, resolve
 from innkeeper.doors.xmlapi.writer import Writer, escape
@@ -35,23 +37,21 @@ def answer(actor: Actor, body: bytes, *, pretty: bool = False) -> Answer:
     """Run a packet for an authenticated caller. Everything that goes wrong stands in the answer."""
     version_text = str(NEWEST)
     try:
-        packet = parse(body)
-        version_text = (packet.get("version") or "").strip()[:32] or version_text
-        version = resolve(packet.get("version"))
+        packet = read(body)
+        version_text = (packet.version or "").strip()[:32] or version_text
+        version = resolve(packet.version)
         version_text = str(version)
-        if version.is_mail_only and any(operator.tag != "mail" for operator in packet):
+        if version.is_mail_only and not packet.names_only("mail"):
             raise VersionNotSupported(f"Protocol version {version} is only supported for the operator mail.")
-        schema.validate(packet, version)
+        packet.validate(version)
     except Refused as error:
         return refusal(error, version=version_text, pretty=pretty)
     writer = Writer(pretty=pretty)
     with writer.element("packet", f' version="{version}"'):
-        for operator in packet:
-            if operator.tag == "request-settings":
-                continue
-            with writer.element(operator.tag):
-                for operation in operator:
-                    _run(actor, version, operator.tag, operation, writer)
+        for (_, operator), operations in groupby(packet.operations(), key=lambda each: (each.number, each.operator)):
+            with writer.element(operator):
+                for operation in operations:
+                    _run(actor, version, operation, writer)
     return Answer(*writer.finish())
 
 
@@ -64,18 +64,21 @@ def refusal(error: Refused, *, version: str = str(NEWEST), pretty: bool = False)
     return Answer(*writer.finish())
 
 
-def _run(actor: Actor, version: Version, operator: str, operation: etree._Element, writer: Writer) -> None:
+def _run(actor: Actor, version: Version, operation: Operation, writer: Writer) -> None:
     """One operation, whose failure is its own."""
-    name = str(operation.tag)
+    operator, element, records = operation.operator, operation.element, operation.records
+    name = str(element.tag)
     mark = writer.mark()
     try:
         scope.require(actor, operator, name)
         handler = handlers().get((version.dialect, operator), {}).get(name)
         if handler is None:
             raise NotSupported(f"{operator}/{name} is part of the protocol and not served by this server.")
-        schema.fill_defaults(operation, version.dialect, operator)
+        schema.fill_defaults(element, version.dialect, operator)
+        if records is not None:
+            records = _with_defaults(records, version, operator)
         with writer.element(name):
-            handler(Call(actor, version, operation, writer))
+            handler(Call(actor, version, element, writer, records))
         return
     except Refused as refused:
         error = refused
@@ -84,9 +87,15 @@ def _run(actor: Actor, version: Version, operator: str, operation: etree._Elemen
         error = Failed(UNEXPECTED)
     writer.rewind(mark)
     with writer.element(name):
-        if (operator, name) in NESTED and len(operation):
-            with writer.element(str(operation[0].tag)), writer.element("result"):
+        if (operator, name) in NESTED and len(element):
+            with writer.element(str(element[0].tag)), writer.element("result"):
                 write_error(writer, error)
         else:
             with writer.element("result"):
                 write_error(writer, error)
+
+
+def _with_defaults(records: Iterator[etree._Element], version: Version, operator: str) -> Iterator[etree._Element]:
+    for record in records:
+        schema.fill_defaults(record, version.dialect, operator)
+        yield record

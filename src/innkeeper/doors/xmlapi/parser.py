@@ -7,7 +7,7 @@ business of `schema`.
 from __future__ import annotations
 
 import re
-from typing import cast
+from typing import Any, Final, cast
 
 from lxml import etree
 
@@ -15,6 +15,8 @@ from innkeeper.core.errors import Malformed
 
 MAX_DEPTH = 64
 MAX_OPERATIONS = 1000
+LONGEST_HEAD = 64 * 1024
+"""Before this many bytes the root element begins in a large packet."""
 ENCODINGS = frozenset({"utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "iso-8859-1", "us-ascii", "ascii"})
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']([^\"']{0,64})[\"']")
@@ -23,6 +25,15 @@ _TOO_DEEP = etree.XPath("boolean(" + "/*" * (MAX_DEPTH + 1) + ")")
 _FOREIGN = "(/*/@*[name() != 'version'] | /*//*/@*)[1]"
 _FOREIGN_ATTRIBUTE_NAME = etree.XPath(f"name({_FOREIGN})")
 _FOREIGN_ATTRIBUTE_OWNER = etree.XPath(f"{_FOREIGN}/..")
+# What keeps the parser within the bytes it is given.
+OPTIONS: Final[dict[str, Any]] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
 _WHITE_SPACE = b" \t\r\n"
 
 
@@ -31,33 +42,53 @@ def parse(body: bytes) -> etree._Element:
 
     Raises Malformed, with the line and what is wrong.
     """
-    text = _readable(body)
-    prolog = _PROLOG.match(text)
-    if prolog and text.startswith(b"<!DOCTYPE", prolog.end()):
-        raise Malformed("Parser error: A document type declaration is not accepted. Leave it out.")
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,
-        remove_comments=True, remove_pis=True,
-    )  # fmt: skip
+    return bounded(parse_text(readable(body)))
+
+
+def parse_text(text: bytes) -> etree._Element:
+    """The root of a document that `readable` let pass. Raises Malformed if it is not well-formed."""
     try:
-        root = etree.fromstring(text, parser)
+        return etree.fromstring(text, etree.XMLParser(**OPTIONS))
     except etree.XMLSyntaxError as error:
         raise Malformed(not_well_formed(error)) from error
+
+
+def bounded(root: etree._Element, *, operations_before: int = 0) -> etree._Element:
+    """The same root. Raises Malformed if the document is too deep, has too many operations or any attribute.
+
+    A document that is read piece by piece tells how many operations it had before those that `root` holds.
+    """
     if _TOO_DEEP(root):
-        raise Malformed(f"Parser error: Elements are nested deeper than {MAX_DEPTH} levels.")
+        raise too_deep()
     # Left to the schema, each of half a million attributes would become a message of its own.
     if name := str(_FOREIGN_ATTRIBUTE_NAME(root))[:64]:
         owner = cast(list[etree._Element], _FOREIGN_ATTRIBUTE_OWNER(root))[0]
-        raise Malformed(
-            f"Parser error: Request is invalid. Error in line {owner.sourceline}: Element '{owner.tag}',"
-            f" attribute '{name}': The attribute '{name}' is not allowed."
-        )
-    if sum(len(operator) for operator in root if operator.tag != "request-settings") > MAX_OPERATIONS:
-        raise Malformed(
-            f"Parser error: More than {MAX_OPERATIONS} operations in one packet. Send several packets,"
-            " or several objects in one operation."
-        )
+        raise foreign_attribute(cast(int, owner.sourceline), str(owner.tag), name)
+    count = sum(len(operator) for operator in root if operator.tag != "request-settings")
+    if operations_before + count > MAX_OPERATIONS:
+        raise too_many_operations()
     return root
+
+
+def foreign_attribute(line: int, tag: str, name: str) -> Malformed:
+    """The refusal of an attribute other than the packet's version, in libxml2's words."""
+    return Malformed(
+        f"Parser error: Request is invalid. Error in line {line}: Element '{tag}', attribute '{name}':"
+        f" The attribute '{name}' is not allowed."
+    )
+
+
+def too_deep() -> Malformed:
+    """The refusal of a document that is nested too deep."""
+    return Malformed(f"Parser error: Elements are nested deeper than {MAX_DEPTH} levels.")
+
+
+def too_many_operations() -> Malformed:
+    """The refusal of a packet with too many operations."""
+    return Malformed(
+        f"Parser error: More than {MAX_OPERATIONS} operations in one packet. Send several packets,"
+        " or several objects in one operation."
+    )
 
 
 def not_well_formed(error: etree.XMLSyntaxError) -> str:
@@ -67,8 +98,19 @@ def not_well_formed(error: etree.XMLSyntaxError) -> str:
     return f"Parser error: Request is not well-formed XML. Error in line {line}: {message[:300]}"
 
 
-def _readable(body: bytes) -> bytes:
-    """The document in an encoding in which ASCII is ASCII, without white space before its declaration."""
+def readable(body: bytes) -> bytes:
+    """The document in an encoding in which ASCII is ASCII, without white space before its declaration.
+
+    Raises Malformed for an encoding that is not accepted and for a document type.
+    """
+    text = _transcoded(body)
+    prolog = _PROLOG.match(text)
+    if prolog and text.startswith(b"<!DOCTYPE", prolog.end()):
+        raise Malformed("Parser error: A document type declaration is not accepted. Leave it out.")
+    return text
+
+
+def _transcoded(body: bytes) -> bytes:
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _from_utf16(body, "utf-16")
     if body.startswith(b"<\0"):

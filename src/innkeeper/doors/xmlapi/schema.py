@@ -38,6 +38,7 @@ OLD_OPERATORS = [
     "updater", "backup-manager", "sso", "user", "role", "webmail", "plan-item", "sitebuilder", "service-node",
     "desktop", "dashboard", "site-alias",
 ]  # fmt: skip
+EVERY_OPERATOR = sorted({*NEW_OPERATORS, *GONE_IN_1_6_9_1, *OLD_OPERATORS})
 FIRST_WITHOUT_GONE = Version.parse("1.6.9.1")
 
 
@@ -84,13 +85,23 @@ def types(dialect: Dialect) -> dict[str, OperatorType]:
 
 def validate(packet: etree._Element, version: Version) -> None:
     """Raise Malformed, in libxml2's words, if the packet is not valid in its version."""
+    schema = for_version(version)
+    if not schema.validate(packet):
+        raise invalid(cast(Any, schema.error_log)[0])
+
+
+def for_version(version: Version) -> etree.XMLSchema:
+    """The schema of packets in this version, for the calling thread."""
     key = (version.dialect, version >= FIRST_WITHOUT_GONE, version.is_mail_only)
     schema = _compiled.by_key.get(key)
     if schema is None:
         schema = _compiled.by_key[key] = request_schema(operators(version), version.dialect)
-    if not schema.validate(packet):
-        error = cast(Any, schema.error_log)[0]
-        raise Malformed(f"Parser error: Request is invalid. Error in line {error.line}: {error.message[:500]}")
+    return schema
+
+
+def invalid(error: Any) -> Malformed:
+    """The refusal for an entry of a schema's error log."""
+    return Malformed(f"Parser error: Request is invalid. Error in line {error.line}: {error.message[:500]}")
 
 
 class _Compiled(threading.local):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 
+from django.db import DatabaseError, transaction
 from lxml import etree
 
-from innkeeper.core.errors import NotFound, Refused
+from innkeeper.core.errors import Failed, LimitReached, NotFound, Refused
 from innkeeper.core.operation import Outcome
 from innkeeper.doors.xmlapi.call import Call
 from innkeeper.doors.xmlapi.mail_answers import write_infos, write_preferences
@@ -16,6 +19,7 @@ from innkeeper.doors.xmlapi.versions import Dialect
 from innkeeper.doors.xmlapi.writer import escape
 from innkeeper.mail import operations
 from innkeeper.mail.requests import (
+    UNSET,
     AccountChange,
     AccountRef,
     CreateAccounts,
@@ -25,12 +29,19 @@ from innkeeper.mail.requests import (
     UpdateAccounts,
 )
 
+log = logging.getLogger(__name__)
+
 OPERATOR = "mail"
 DIALECTS = (Dialect.NEW,)
 
 Element = etree._Element
 Read = Callable[[Element], AccountChange]
 Outcomes = list[Outcome[AccountRef]]
+Account = AccountChange | Outcome[AccountRef]
+Run = Callable[[tuple[AccountChange, ...]], Outcomes]
+
+PART = 5_000
+HASHES_IN_PARTS = 100
 
 
 def create(call: Call) -> None:
@@ -136,10 +147,11 @@ OPERATIONS = {
 }
 
 
-def site_and_accounts(operation: Element) -> tuple[int, list[Element]]:
-    """The site's id and the `mailname` elements of a filter."""
-    site_id, *mailnames = operation[0]
-    return number(site_id), mailnames
+def site_and_accounts(call: Call, operation: Element) -> tuple[int, Iterator[Element]]:
+    """The site's id and the `mailname` elements of a filter. Each is only good until the next."""
+    filter_ = operation[0]
+    site_id = number(filter_[0])
+    return site_id, iter(filter_.findall("mailname")) if call.records is None else call.records
 
 
 def site_and_names(operation: Element) -> tuple[int, tuple[str, ...] | None]:
@@ -157,7 +169,7 @@ def missing_site(names: Sequence[str] | None, error: Refused) -> Outcomes:
 
 def create_accounts(call: Call, read: Read) -> None:
     """`create` in either dialect."""
-    site_id, mailnames = site_and_accounts(call.element)
+    site_id, mailnames = site_and_accounts(call, call.element)
     run_on_accounts(
         call,
         mailnames,
@@ -171,7 +183,7 @@ def update_accounts(call: Call, read: Read) -> None:
     """`update` in either dialect."""
     (part,) = call.element
     mode = Mode(str(part.tag))
-    site_id, mailnames = site_and_accounts(part)
+    site_id, mailnames = site_and_accounts(call, part)
     with call.writer.element(mode):
         run_on_accounts(
             call,
@@ -181,36 +193,77 @@ def update_accounts(call: Call, read: Read) -> None:
         )
 
 
-def run_on_accounts(
-    call: Call,
-    mailnames: Sequence[Element],
-    read: Read,
-    run: Callable[[tuple[AccountChange, ...]], Outcomes],
-    *,
-    with_ids: bool = False,
-) -> None:
-    """Read the accounts, run the operation on those that can be read, and answer each in its place."""
-    outcomes: list[Outcome[AccountRef]] = []
-    places: list[int] = []
-    changes: list[AccountChange] = []
-    for place, mailname in enumerate(mailnames):
-        try:
-            change = read(mailname)
-        except Refused as error:
-            name = mailname.find("name")
-            outcomes.append(Outcome(AccountRef(None, "" if name is None else folded(name)), error))
-        else:
-            outcomes.append(Outcome(AccountRef(None, change.name)))
-            places.append(place)
-            changes.append(change)
-    if changes:
-        try:
-            done = run(tuple(changes))
-        except Refused as error:
-            done = [Outcome(AccountRef(None, change.name), error) for change in changes]
-        for place, outcome in zip(places, done, strict=True):
-            outcomes[place] = outcome
+def run_on_accounts(call: Call, mailnames: Iterator[Element], read: Read, run: Run, *, with_ids: bool = False) -> None:
+    """Read the accounts, run the operation on those that can be read, and answer each in its place.
+
+    More accounts than a part are run part by part, in one transaction, so that memory holds one part of them.
+    """
+    accounts = (read_account(mailname, read) for mailname in mailnames)
+    part = list(islice(accounts, PART))
+    following = list(islice(accounts, PART)) if len(part) == PART else []
+    if following:
+        run_in_parts(call, chain([part, following], iter(lambda: list(islice(accounts, PART)), [])), run, with_ids)
+        return
+    try:
+        outcomes = outcomes_of(part, run)
+    except Refused as error:
+        outcomes = [Outcome(AccountRef(None, name_of(account)), error) for account in part]
     write_outcomes(call, outcomes, with_ids=with_ids)
+
+
+def run_in_parts(call: Call, parts: Iterator[list[Account]], run: Run, with_ids: bool) -> None:
+    """Run an operation on more accounts than memory should hold. A refusal of one part refuses all."""
+    names: list[str] = []
+    mark = call.writer.mark()
+    to_hash = 0
+    try:
+        with transaction.atomic():
+            for part in parts:
+                names += map(name_of, part)
+                to_hash += sum(map(needs_hashing, part))
+                if to_hash > HASHES_IN_PARTS:
+                    # The transaction is open, and on SQLite everybody else's changes wait for its end.
+                    raise LimitReached(
+                        f"password: with more than {PART} accounts in an operation at most {HASHES_IN_PARTS} clear-text"
+                        " passwords are hashed. Send hashes (crypt), or fewer accounts in an operation."
+                    )
+                write_outcomes(call, outcomes_of(part, run), with_ids=with_ids)
+        return
+    except Refused as refused:
+        error = refused
+    except DatabaseError:
+        log.exception("an operation in parts failed")
+        error = Failed("The database refused the change. Nothing was changed.")
+    call.writer.rewind(mark)
+    write_outcomes(call, [Outcome(AccountRef(None, name), error) for name in names])
+    for part in parts:
+        write_outcomes(call, [Outcome(AccountRef(None, name_of(account)), error) for account in part])
+
+
+def read_account(mailname: Element, read: Read) -> Account:
+    """What the packet says about one account, or why that cannot be read."""
+    try:
+        return read(mailname)
+    except Refused as error:
+        name = mailname.find("name")
+        return Outcome(AccountRef(None, "" if name is None else folded(name)), error)
+
+
+def outcomes_of(accounts: Sequence[Account], run: Run) -> Outcomes:
+    """Run the operation on the accounts that could be read: an outcome for each account, in their order."""
+    changes = tuple(account for account in accounts if isinstance(account, AccountChange))
+    done = iter(run(changes) if changes else ())
+    return [next(done) if isinstance(account, AccountChange) else account for account in accounts]
+
+
+def name_of(account: Account) -> str:
+    """The name that the packet gives."""
+    return account.name if isinstance(account, AccountChange) else account.value.name
+
+
+def needs_hashing(account: Account) -> bool:
+    """True if the packet gives a password in clear text."""
+    return isinstance(account, AccountChange) and account.password is not UNSET and account.password.kind == "plain"
 
 
 def write_outcomes(call: Call, outcomes: Outcomes, *, with_ids: bool = False) -> None:
@@ -218,13 +271,13 @@ def write_outcomes(call: Call, outcomes: Outcomes, *, with_ids: bool = False) ->
     writer = call.writer
     line, inner, innermost = writer.line(), writer.line(1), writer.line(2)
 
-    def name_of(name: str) -> str:
+    def element_of(name: str) -> str:
         return f"<name>{escape(name)}</name>" if name else "<name/>"
 
     for account, error in ((outcome.value, outcome.error) for outcome in outcomes):
         head = f"{inner}<status>ok</status>" if error is None else error_fragment(error, inner)
         identity = f"{innermost}<id>{account.id}</id>" if with_ids and account.id is not None else ""
-        mailname = f"{inner}<mailname>{identity}{innermost}{name_of(account.name)}{inner}</mailname>"
+        mailname = f"{inner}<mailname>{identity}{innermost}{element_of(account.name)}{inner}</mailname>"
         writer.append(f"{line}<result>{head}{mailname}{line}</result>")
     if not outcomes:
         with call.result():

@@ -1,0 +1,124 @@
+"""Large packets, which are read twice and never held as a tree, are judged and run as small ones are."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import packet_world
+import pytest
+from lxml import etree
+from packet_client import request
+
+from innkeeper.core.errors import Malformed
+from innkeeper.doors.xmlapi import packet, schema
+from innkeeper.doors.xmlapi.operators import mail
+from innkeeper.doors.xmlapi.versions import NEWEST, resolve
+from innkeeper.mail.models import MailAccount
+
+ENABLE = "<enable><site-id>1</site-id></enable>"
+MAILNAME = "<mailname><name>a</name></mailname>"
+CREATE = f"<create><filter><site-id>7</site-id>{MAILNAME * 3}</filter></create>"
+
+BAD = {
+    "two roots": "<packet/><packet/>",
+    "cut off": f"<packet><mail>{ENABLE}",
+    "cut off late": f"<packet><mail>{ENABLE}</mail></packe",
+    "wrong at the end": f"<packet><mail>{ENABLE * 3}<enable/></mail></packet>",
+    "wrong after records": f"<packet><mail>{CREATE}<enable/></mail></packet>",
+    "a record too little": "<packet><mail><create><filter><site-id>7</site-id></filter></create></mail></packet>",
+    "a bad record": f"<packet><mail>{CREATE.replace('<name>a</name>', '', 1)}</mail></packet>",
+    "an unknown operator": f"<packet><mail>{CREATE}</mail><nonsense/></packet>",
+    "an attribute": "<packet><dns><x a='1'/></dns></packet>",
+    "too deep": "<packet><dns>" + "<x>" * 63 + "</x>" * 63 + "</dns></packet>",
+    "too many operations": f"<packet><dns>{'<x/>' * 600}</dns><dns>{'<x/>' * 401}</dns></packet>",
+    "settings alone": "<packet><request-settings><setting><name/></setting></request-settings></packet>",
+}
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
+def test_a_bad_packet_is_refused_in_the_same_words(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = []
+    for large in (packet.LARGE, 1):
+        monkeypatch.setattr(packet, "LARGE", large)
+        with pytest.raises(Malformed) as refused:
+            packet.read(text.encode()).validate(NEWEST)
+        said.append(refused.value.message)
+    assert said[0] == said[1]
+
+
+def test_the_one_name_of_the_old_dialect_is_demanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet, "LARGE", 1)
+    filter_ = "<filter><domain_id>7</domain_id>%s<mailname>%s</mailname></filter>"
+    body = f"<packet><mail><create>{filter_}</create></mail></packet>"
+    old = resolve("1.6.0.2")
+    packet.read((body % (MAILNAME, "<name>b</name>")).encode()).validate(old)
+    with pytest.raises(Malformed, match="mailname-has-one-name"):
+        packet.read((body % (MAILNAME, "<password>b</password>")).encode()).validate(old)
+
+
+def test_the_bounds_let_pass_what_is_within_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet, "LARGE", 1)
+    text = f"<packet><dns>{'<x/>' * 600}</dns><dns>{'<x/>' * 399}<x>{'<y>' * 61}{'</y>' * 61}</x></dns></packet>"
+    read = packet.read(text.encode())
+    read.validate(NEWEST)
+    operations = [(each.number, each.operator) for each in read.operations()]
+    assert operations == [(0, "dns")] * 600 + [(1, "dns")] * 400
+
+
+@pytest.mark.parametrize("records_to_read", [0, 1, 9])
+def test_operations_come_in_order_whatever_a_handler_leaves_unread(
+    records_to_read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packet, "LARGE", 1)
+    mails = f"<mail>{ENABLE}{CREATE}{CREATE}{ENABLE}</mail><mail>{CREATE}</mail>"
+    found = []
+    for operation in packet.read(f"<packet><dns><x/></dns>{mails}<dns><y/></dns></packet>".encode()).operations():
+        records = list(islice(operation.records or (), records_to_read))
+        found.append((operation.number, str(operation.element.tag), len(records)))
+    count = min(records_to_read, 3)
+    assert found == [
+        (0, "x", 0), (1, "enable", 0), (1, "create", count), (1, "create", count), (1, "enable", 0),
+        (2, "create", count), (3, "y", 0),
+    ]  # fmt: skip
+
+
+def test_the_schemas_log_of_another_packet_is_not_this_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet, "LARGE", 1)
+    for text in (BAD["an unknown operator"], f"<packet><mail>{ENABLE}</mail></packet>", BAD["wrong at the end"]):
+        try:
+            packet.read(text.encode()).validate(NEWEST)
+        except Malformed as refused:
+            assert ("nonsense" in refused.message) is (text == BAD["an unknown operator"])
+
+
+@pytest.mark.django_db
+def test_parts_are_refused_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    packet_world.build()
+    monkeypatch.setattr(mail, "PART", 2)
+    monkeypatch.setattr(mail, "HASHES_IN_PARTS", 1)
+    mailnames = "".join(
+        f"<mailname><name>n{number}</name><password><value>Kx4!paper-Moon</value></password></mailname>"
+        for number in range(7)
+    )
+    body = f"<packet><mail><create><filter><site-id>7</site-id>{mailnames}</filter></create></mail></packet>"
+    root = etree.fromstring(request(body.encode(), {"KEY": "admin-key"})[2])
+    schema.answer_schema(NEWEST.dialect).assertValid(root)
+    results = root.findall("mail/create/result")
+    assert [result.findtext("mailname/name") for result in results] == [f"n{number}" for number in range(7)]
+    assert {result.findtext("errcode") for result in results} == {"1024"}
+    assert not MailAccount.objects.exists()
+
+
+@pytest.mark.django_db
+def test_many_accounts_are_created_in_parts_with_exact_errors_in_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    packet_world.build()
+    monkeypatch.setattr(packet, "LARGE", 1)
+    monkeypatch.setattr(mail, "PART", 100)
+    bad = {0, 99, 100, 557}
+    mailnames = "".join(f"<mailname><name>n{'+' if n in bad else ''}{n}</name></mailname>" for n in range(1000))
+    body = f"<packet><mail><create><filter><site-id>7</site-id>{mailnames}</filter></create></mail></packet>"
+    root = etree.fromstring(request(body.encode(), {"KEY": "admin-key"})[2])
+    results = root.findall("mail/create/result")
+    assert {n for n, result in enumerate(results) if result.findtext("status") == "error"} == bad
+    assert [result.findtext("mailname/name") for result in results][555:558] == ["n555", "n556", "n+557"]
+    assert MailAccount.objects.count() == 996
