@@ -5,14 +5,17 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+
+import sievelib.parser
 
 from innkeeper.core import files, names, passwords
 from innkeeper.core.errors import Failed, InvalidValue, LimitReached, Refused
 from innkeeper.core.operation import is_planning
 from innkeeper.mail.models import Autoresponder, MailAccount
-from innkeeper.mail.replies import StoredFile
+from innkeeper.mail.replies import Reply, StoredFile
 from innkeeper.mail.requests import UNSET, AccountChange, Addresses, Mode, NewFile, ReplyChange, Unset
+from innkeeper.mail.sieve import SCRIPT_BYTES, ReplyNotEncodable, render
 
 BIGGEST = 2**63 - 1
 DESCRIPTION_LENGTH = 255
@@ -155,11 +158,33 @@ def checked_reply(reply: ReplyChange) -> ReplyChange:
             file_name(attachment.file_name, "autoresponder/attachment")
         elif not attachment.handle:
             raise InvalidValue("autoresponder/attachment: name a file.", field="autoresponder/attachment")
-    return replace(
+    good = replace(
         reply,
         forward=_one_address(reply.forward, "autoresponder/forward"),
         reply_to=_one_address(reply.reply_to, "autoresponder/reply_to"),
     )
+    _compile(good)
+    return good
+
+
+def _compile(reply: ReplyChange) -> None:
+    """Refuse a reply that the mail server would not understand, before any lock is held: parsing takes its time.
+
+    What the change leaves out is taken at its default. The texts are what could break a script; how replies are put
+    together does not depend on them.
+    """
+    scalars = {f.name: getattr(reply, f.name) for f in fields(Reply) if f.name not in {"name", "attachments"}}
+    given = {name: value for name, value in scalars.items() if value is not UNSET}
+    draft = Reply(reply.name or "autoresponder", **given | {"enabled": True})
+    try:
+        script = render([draft], address="name@example.com", aliases=[], files={}, keeps_mail=True)
+    except ReplyNotEncodable:
+        return  # the account's stored character set or text decides
+    parser = sievelib.parser.Parser()
+    if script and len(script) <= SCRIPT_BYTES and not parser.parse(script):
+        raise InvalidValue(
+            f"autoresponder: the mail server would not understand this reply ({parser.error}).", field="autoresponder"
+        )
 
 
 def _named_reply(reply: ReplyChange) -> ReplyChange:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sievelib.parser
-
 from innkeeper.core.errors import InvalidValue
 from innkeeper.mail.operations.site import Site, find_sites
 from innkeeper.mail.operations.state import AccountState, load, update
@@ -29,8 +27,12 @@ def refresh(site: Site, state: AccountState) -> None:
             f"autoresponder/charset: the text has characters that {error} lacks. Use UTF-8.",
             field="autoresponder/charset",
         ) from error
-    if script is not None and script != state.script:
-        _check(script)
+    size = len(script.encode()) if script is not None else 0
+    if size > SCRIPT_BYTES:
+        raise InvalidValue(
+            f"autoresponder/text: the replies take {size} bytes together, {SCRIPT_BYTES} are possible. Shorten a text.",
+            field="autoresponder/text",
+        )
     state.script = script
 
 
@@ -49,17 +51,3 @@ def refresh_site(site_id: int) -> None:
             refresh(site, after)
         update(site, pairs)
         last = states[-1].id
-
-
-def _check(script: str) -> None:
-    size = len(script.encode())
-    if size > SCRIPT_BYTES:
-        raise InvalidValue(
-            f"autoresponder/text: the replies take {size} bytes together, {SCRIPT_BYTES} are possible. Shorten a text.",
-            field="autoresponder/text",
-        )
-    parser = sievelib.parser.Parser()
-    if not parser.parse(script):
-        raise InvalidValue(
-            f"autoresponder: the mail server would not understand this reply ({parser.error}).", field="autoresponder"
-        )
