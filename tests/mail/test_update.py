@@ -293,4 +293,5 @@ def test_one_and_a_hundred_changes_take_the_same_number_of_statements(site: Worl
         assert not any(outcome.error for outcome in outcomes)
         return len(captured)
 
-    assert statements(0, 1) == statements(1, 101)
+    one, many = statements(0, 1), statements(1, 101)
+    assert many == one if connection.vendor == "sqlite" else many <= one  # COPY is not among the captured

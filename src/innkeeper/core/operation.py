@@ -23,6 +23,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from innkeeper.core.actor import Actor
+from innkeeper.core.db.sets import insert
 from innkeeper.core.errors import Failed, InnkeeperError, Refused
 from innkeeper.core.events import EventType
 
@@ -57,14 +58,11 @@ class Plan:
 
 _plan: ContextVar[Plan | None] = ContextVar("innkeeper_plan", default=None)
 
-AUDIT_SQL = (
-    "INSERT INTO core_auditentry (at, actor_kind, actor_id, login, address, door, operation, object_type,"
-    " object_id, object_name, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-)
-OUTBOX_SQL = (
-    "INSERT INTO core_outboxevent (at, event, object_type, object_id, login, address, parameters, state)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, 'pending')"
-)
+AUDIT_COLUMNS = (
+    "at", "actor_kind", "actor_id", "login", "address", "door", "operation", "object_type", "object_id",
+    "object_name", "detail",
+)  # fmt: skip
+OUTBOX_COLUMNS = ("at", "event", "object_type", "object_id", "login", "address", "parameters", "state")
 
 
 class PlanRolledBack(InnkeeperError):
@@ -132,22 +130,19 @@ class Operation:
     def _write_records(self) -> None:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         actor = self.actor
-        with connection.cursor() as cursor:
-            audit = [
-                (
-                    now, actor.kind.value, actor.account_id, actor.login, actor.address, actor.door.value,
-                    self.name, object_type, object_id, object_name, detail,
-                )
-                for object_type, object_id, object_name, detail in self._audit
-            ]  # fmt: skip
-            if audit:
-                cursor.executemany(AUDIT_SQL, audit)
-            events = [
-                (now, event.name, event.object_type, object_id, actor.login, actor.address, parameters)
-                for event, object_id, parameters in self._events
-            ]
-            if events:
-                cursor.executemany(OUTBOX_SQL, events)
+        audit = [
+            (
+                now, actor.kind.value, actor.account_id, actor.login, actor.address, actor.door.value,
+                self.name, object_type, object_id, object_name, detail,
+            )
+            for object_type, object_id, object_name, detail in self._audit
+        ]  # fmt: skip
+        insert("core_auditentry", AUDIT_COLUMNS, audit)
+        events = [
+            (now, event.name, event.object_type, object_id, actor.login, actor.address, parameters, "pending")
+            for event, object_id, parameters in self._events
+        ]
+        insert("core_outboxevent", OUTBOX_COLUMNS, events)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from innkeeper.core.actor import Actor
-from innkeeper.core.db.sets import among
+from innkeeper.core.db.sets import among, insert
 from innkeeper.core.operation import Operation, Outcome, json_text
 from innkeeper.jobs import effects
 from innkeeper.mail.events import MAILNAME_DELETE
@@ -21,9 +21,6 @@ from innkeeper.mail.scope import account_not_found
 
 GRAVE_DAYS = 14
 BATCH = 1_000
-_INSERT_GRAVE = (
-    "INSERT INTO mail_grave (storage, site_id, address, snapshot, buried_at, due_at) VALUES (%s, %s, %s, %s, %s, %s)"
-)
 
 
 def remove_accounts(actor: Actor, request: RemoveAccounts) -> list[Outcome[AccountRef]]:
@@ -83,8 +80,7 @@ def bury(operation: Operation, site: Site, states: Sequence[AccountState]) -> No
     now = timezone.now()
     due = adapt(now + timedelta(days=GRAVE_DAYS))
     graves = [(state.storage, site.id, site.address(state.name), snapshot(state), adapt(now), due) for state in states]
-    with connection.cursor() as cursor:
-        cursor.executemany(_INSERT_GRAVE, graves)
+    insert("mail_grave", ("storage", "site_id", "address", "snapshot", "buried_at", "due_at"), graves)
     delete([state.id for state in states])
     for state in states:
         address = site.address(state.name)

@@ -15,7 +15,8 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from innkeeper.core.db.sets import among
+from innkeeper.core.db.sets import among, execute_each
+from innkeeper.core.db.sets import insert as insert_rows
 from innkeeper.core.ids import allocate
 from innkeeper.core.operation import json_text
 from innkeeper.mail.models import new_storage_key
@@ -97,14 +98,9 @@ _COLUMNS = (
     "color_scheme",
 )
 _SELECT = "SELECT n.local_part, a.id, a.guid, a.storage, " + ", ".join(f"a.{column}" for column in _COLUMNS)
-_INSERT_ACCOUNT = (
-    f"INSERT INTO mail_mailaccount (id, guid, site_id, storage, used_bytes, created_at, {', '.join(_COLUMNS)})"
-    f" VALUES (%s, %s, %s, %s, %s, %s{', %s' * len(_COLUMNS)})"
-)
+_ACCOUNT_COLUMNS = ("id", "guid", "site_id", "storage", "used_bytes", "created_at", *_COLUMNS)
 _UPDATE_ACCOUNT = f"UPDATE mail_mailaccount SET {', '.join(f'{column} = %s' for column in _COLUMNS)} WHERE id = %s"
-_INSERT_NAME = "INSERT INTO mail_mailname (site_id, local_part, address, kind, account_id) VALUES (%s, %s, %s, %s, %s)"
-_INSERT_RECIPIENT = "INSERT INTO mail_recipient (account_id, kind, address) VALUES (%s, %s, %s)"
-_INSERT_FILE = "INSERT INTO mail_repositoryfile (id, account_id, name, size, sha256) VALUES (%s, %s, %s, %s, %s)"
+_NAME_COLUMNS = ("site_id", "local_part", "address", "kind", "account_id")
 _REPLY_COLUMNS = (
     "name",
     "enabled",
@@ -121,12 +117,6 @@ _REPLY_COLUMNS = (
     "start_date",
     "end_date",
 )
-# `key`, `text` and `name` are no reserved words on either engine.
-_INSERT_REPLY = (
-    f"INSERT INTO mail_autoresponder (id, account_id, position, {', '.join(_REPLY_COLUMNS)})"
-    f" VALUES (%s, %s, %s{', %s' * len(_REPLY_COLUMNS)})"
-)
-_INSERT_ATTACHMENT = "INSERT INTO mail_autoresponderattachment (autoresponder_id, file_id) VALUES (%s, %s)"
 _UPSERT_SCRIPT = (
     "INSERT INTO mail_sievescript (account_id, revision, active, script) VALUES (%s, 1, %s, %s)"
     " ON CONFLICT (account_id) DO UPDATE SET revision = mail_sievescript.revision + 1, active = excluded.active,"
@@ -245,12 +235,12 @@ def insert(site: Site, states: Sequence[AccountState]) -> None:
     for state in states:
         names.append((site.id, state.name, site.address(state.name), "account", state.id))
         names += [(site.id, alias, site.address(alias), "alias", state.id) for alias in state.aliases]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            _INSERT_ACCOUNT,
-            [(state.id, state.guid, site.id, state.storage, 0, now, *_values(state)) for state in states],
-        )
-        cursor.executemany(_INSERT_NAME, names)
+    insert_rows(
+        "mail_mailaccount",
+        _ACCOUNT_COLUMNS,
+        [(state.id, state.guid, site.id, state.storage, 0, now, *_values(state)) for state in states],
+    )
+    insert_rows("mail_mailname", _NAME_COLUMNS, names)
     _insert_recipients((state, kind, values) for state in states for kind, values in _lists(state))
     _insert_files([(state, list(state.files.values())) for state in states if state.files])
     _insert_replies([state for state in states if state.replies])
@@ -281,21 +271,14 @@ def update(site: Site, pairs: Sequence[tuple[AccountState, AccountState]]) -> No
                 lists.append((new, kind, after))
             elif len(after) > len(before):
                 lists.append((new, kind, after[len(before) :]))
-    with connection.cursor() as cursor:
-        # Removals first: a name that one account gives up may be taken by another.
-        if gone_names:
-            cursor.executemany("DELETE FROM mail_mailname WHERE site_id = %s AND local_part = %s", gone_names)
-        if gone_lists:
-            cursor.executemany("DELETE FROM mail_recipient WHERE account_id = %s AND kind = %s", gone_lists)
-        if scalars:
-            cursor.executemany(_UPDATE_ACCOUNT, scalars)
-        if renamed:
-            cursor.executemany(
-                "UPDATE mail_mailname SET local_part = %s, address = %s WHERE account_id = %s AND kind = 'account'",
-                renamed,
-            )
-        if names:
-            cursor.executemany(_INSERT_NAME, names)
+    # Removals first: a name that one account gives up may be taken by another.
+    execute_each("DELETE FROM mail_mailname WHERE site_id = %s AND local_part = %s", gone_names)
+    execute_each("DELETE FROM mail_recipient WHERE account_id = %s AND kind = %s", gone_lists)
+    execute_each(_UPDATE_ACCOUNT, scalars)
+    execute_each(
+        "UPDATE mail_mailname SET local_part = %s, address = %s WHERE account_id = %s AND kind = 'account'", renamed
+    )
+    insert_rows("mail_mailname", _NAME_COLUMNS, names)
     _insert_recipients(lists)
     _update_replies(pairs)
     _write_scripts([new for old, new in pairs if new.script != old.script])
@@ -307,9 +290,7 @@ def _lists(state: AccountState) -> tuple[tuple[str, list[str]], tuple[str, list[
 
 def _insert_recipients(lists: Iterable[tuple[AccountState, str, list[str]]]) -> None:
     rows = [(state.id, kind, address) for state, kind, addresses in lists for address in addresses]
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.executemany(_INSERT_RECIPIENT, rows)
+    insert_rows("mail_recipient", ("account_id", "kind", "address"), rows)
 
 
 def _insert_files(files: Sequence[tuple[AccountState, list[StoredFile]]]) -> None:
@@ -322,8 +303,7 @@ def _insert_files(files: Sequence[tuple[AccountState, list[StoredFile]]]) -> Non
         for file in added:
             stored = state.files[file.name] = replace(file, id=next(ids))
             rows.append((stored.id, state.id, stored.name, stored.size, stored.sha256))
-    with connection.cursor() as cursor:
-        cursor.executemany(_INSERT_FILE, rows)
+    insert_rows("mail_repositoryfile", ("id", "account_id", "name", "size", "sha256"), rows)
 
 
 def _insert_replies(states: Sequence[AccountState]) -> None:
@@ -338,10 +318,8 @@ def _insert_replies(states: Sequence[AccountState]) -> None:
             reply_id = next(ids)
             rows.append((reply_id, state.id, position, *_reply_values(reply)))
             attachments += [(reply_id, state.files[name].id) for name in reply.attachments]
-    with connection.cursor() as cursor:
-        cursor.executemany(_INSERT_REPLY, rows)
-        if attachments:
-            cursor.executemany(_INSERT_ATTACHMENT, attachments)
+    insert_rows("mail_autoresponder", ("id", "account_id", "position", *_REPLY_COLUMNS), rows)
+    insert_rows("mail_autoresponderattachment", ("autoresponder_id", "file_id"), attachments)
 
 
 def _update_replies(pairs: Sequence[tuple[AccountState, AccountState]]) -> None:
@@ -377,11 +355,7 @@ def delete_replies(account_ids: Sequence[int]) -> None:
 
 
 def _write_scripts(states: Sequence[AccountState]) -> None:
-    if states:
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                _UPSERT_SCRIPT, [(state.id, state.script is not None, state.script or "") for state in states]
-            )
+    execute_each(_UPSERT_SCRIPT, [(state.id, state.script is not None, state.script or "") for state in states])
 
 
 def delete(account_ids: Sequence[int]) -> None:
