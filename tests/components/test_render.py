@@ -19,6 +19,7 @@ LAYOUT = Layout(
     smtp_port=2525, submission_port=2587, imap_port=2143, pop3_port=2110, sieve_port=2419,
     etc=Path("/s/etc"), run=Path("/s/run"), log=Path("/s/log"), spool=Path("/s/spool"), data=Path("/s/lib/postfix"),
     storage=Path("/s/mail"), certificate=Path("/s/etc/tls/cert.pem"), certificate_key=Path("/s/etc/tls/key.pem"),
+    files=Path("/s/files"),
     lookup=SQLITE, policy_socket=Path("/s/run/policy/policy.sock"), policy_user="t-policy",
     mail_user="t-mail", mail_uid=990, mail_gid=991, environment_mark="MARK", reply_program=Path("/s/reply.py"),
 )  # fmt: skip
