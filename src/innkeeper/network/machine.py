@@ -29,8 +29,11 @@ def interface_names() -> list[str]:
     return sorted(psutil.net_if_addrs(), key=lambda name: (name == "lo", name))
 
 
-def addresses() -> list[Found]:
-    """Usable addresses of the machine, the main one first. A machine without a network has its loopback address."""
+def addresses(listening: str = "") -> list[Found]:
+    """Usable addresses of the machine, the main one first. A machine without a network has its loopback address.
+
+    `listening` is the one address that the services listen on, if they do not listen on all: it is the main one then.
+    """
     outside: list[Found] = []
     loopback: list[Found] = []
     for name in interface_names():
@@ -45,9 +48,9 @@ def addresses() -> list[Found]:
                 outside.append(found)
             elif parsed.version == 4:
                 loopback.append(found)
-    usable = outside or loopback
+    usable = [found for found in loopback if found.address == listening] + outside or loopback
     gateway = _default_interface()
-    usable.sort(key=lambda found: (":" in found.address, found.interface != gateway))
+    usable.sort(key=lambda found: (found.address != listening, ":" in found.address, found.interface != gateway))
     return [Found(f.address, f.netmask, f.interface, is_main=index == 0) for index, f in enumerate(usable)]
 
 

@@ -49,8 +49,11 @@ class AddressChanges:
     certificate_name: str | None = None
 
 
-def adopt_machine_addresses() -> int:
-    """Offer the machine's addresses to hosting, if none is offered yet; returns how many. Part of the set-up."""
+def adopt_machine_addresses(listening: str = "") -> int:
+    """Offer the machine's addresses to hosting, if none is offered yet; returns how many. Part of the set-up.
+
+    `listening` as in `machine.addresses`.
+    """
     if IPAddress.objects.exists():
         return 0
     rows = [
@@ -61,7 +64,7 @@ def adopt_machine_addresses() -> int:
             interface=found.interface,
             is_default=found.is_main,
         )
-        for found in machine.addresses()
+        for found in machine.addresses(listening)
     ]
     return len(IPAddress.objects.bulk_create(rows))
 

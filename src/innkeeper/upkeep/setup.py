@@ -1,7 +1,7 @@
 """Makes the database ready: `python -m innkeeper.upkeep.setup`, run as the panel's user before anything starts.
 
-Migrates, refuses a database of a newer Innkeeper, and creates the administrator if there is none, with the password
-that stands on the first line of standard input. Prints one line for each thing it did.
+Migrates, refuses a database of a newer Innkeeper, creates the administrator if there is none, with the password that
+stands on the first line of standard input, and offers the machine's addresses to hosting. Prints what it did.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "innkeeper.core.settings")
     django.setup()
 
+    from django.conf import settings
     from django.core.management import call_command
     from django.db import connection
     from django.db.migrations.loader import MigrationLoader
@@ -41,7 +42,7 @@ def main() -> int:
     from innkeeper.network.operations import adopt_machine_addresses
 
     ensure_server_guid()
-    adopt_machine_addresses()
+    adopt_machine_addresses(settings.INSTANCE.host if settings.INSTANCE else "")
     return 0
 
 

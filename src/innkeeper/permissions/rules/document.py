@@ -157,8 +157,7 @@ class Document:
         return Document(self.text[:start] + text + self.text[end:], self.file)
 
     def _refuse_document_type(self) -> None:
-        """A document type can only stand before the root element, and is refused before any parser sees it.
-        """
+        """A document type can only stand before the root element, and is refused before any parser sees it."""
         at = 0
         while match := _PROLOG.match(self.text, at):
             at = match.end()
