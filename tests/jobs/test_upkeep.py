@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from innkeeper.accounts.models import LoginFailure
 from innkeeper.core.models import Upload
 from innkeeper.hostd.client import Figures
 from innkeeper.hosting.models import Site
-from innkeeper.jobs import effects, files, graves, sessions, usage
+from innkeeper.jobs import effects, expiry, files, graves, sessions, usage
 from innkeeper.jobs.models import Job
 from innkeeper.jobs.worker import run_next
 from innkeeper.mail.models import Grave, MailAccount, MailName, RepositoryFile
@@ -201,3 +203,17 @@ def test_a_removal_that_was_cut_off_is_undone(store: Store) -> None:
 def test_no_store_yet_is_no_error(tmp_path: Path, settings: Settings) -> None:
     settings.INNKEEPER_FILES = tmp_path / "nothing"
     files.remove_unreferenced_files.call()
+
+
+def test_rows_whose_time_is_over_are_removed_and_others_stay() -> None:
+    now, hour, month = timezone.now(), timedelta(hours=1), timedelta(days=30)
+    for key, ends in (("old", now - hour), ("new", now + hour)):
+        Session.objects.create(session_key=key, session_data="", expire_date=ends)
+        LoginFailure.objects.create(login=key, address="", failures=1, last_at=ends - timedelta(days=1))
+    Job.objects.create(queue="prompt", task="old", created_at=now - month, due_at=now - month, failed_at=now - month)
+    Job.objects.create(queue="prompt", task="new", created_at=now, due_at=now, failed_at=now)
+    Job.objects.create(queue="prompt", task="waiting", created_at=now - month, due_at=now - month)
+    expiry.remove_expired.call()
+    assert [row.session_key for row in Session.objects.all()] == ["new"]
+    assert [row.login for row in LoginFailure.objects.all()] == ["new"]
+    assert {row.task for row in Job.objects.all()} == {"new", "waiting"}

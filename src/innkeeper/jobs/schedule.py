@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django_tasks.base import Task
 
+from innkeeper.jobs.expiry import remove_expired
 from innkeeper.jobs.files import remove_unreferenced_files
 from innkeeper.jobs.graves import empty_graves
 from innkeeper.jobs.usage import refresh_usage
@@ -24,5 +25,6 @@ class Scheduled:
 SCHEDULE = (
     Scheduled("usage", refresh_usage, timedelta(minutes=5)),
     Scheduled("graves", empty_graves, timedelta(hours=1)),
+    Scheduled("expiry", remove_expired, timedelta(hours=1)),
     Scheduled("files", remove_unreferenced_files, timedelta(hours=6)),
 )

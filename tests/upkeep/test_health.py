@@ -1,0 +1,76 @@
+"""What the list of things that need attention says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from innkeeper.jobs.models import Job
+from innkeeper.upkeep import health
+
+pytestmark = pytest.mark.django_db
+
+RUNNING = {"state": "running", "pid": 1, "since": 1}
+
+
+def details() -> dict[str, str]:
+    return {entry.name: entry.detail for entry in health.entries() if not entry.ok}
+
+
+def add_job(**changes: Any) -> None:
+    now = timezone.now()
+    Job.objects.create(
+        **{"queue": "prompt", "task": "room.end_sessions_task", "created_at": now, "due_at": now} | changes
+    )
+
+
+@pytest.fixture
+def programs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
+    """An instance whose hostd says that these programs are there."""
+    settings.INSTANCE = SimpleNamespace(hostd_socket=Path("/nonexistent/hostd.sock"))
+
+    def say(found: dict[str, Any]) -> None:
+        monkeypatch.setattr(health, "Client", lambda path: SimpleNamespace(programs=lambda: found))
+
+    return say
+
+
+def test_nothing_needs_attention_where_nothing_is_wrong() -> None:
+    assert details() == {}
+
+
+def test_a_job_that_waits_too_long_is_an_entry() -> None:
+    add_job(due_at=timezone.now() - timedelta(minutes=2))
+    assert "1 wait" in details()["jobs"]
+
+
+def test_failures_are_named_with_their_reason() -> None:
+    add_job(error="OSError: away", due_at=timezone.now() + timedelta(minutes=1))
+    add_job(task="room.empty_graves", error="OSError: full", failed_at=timezone.now())
+    assert details() == {
+        "end_sessions_task": "will be tried again after OSError: away",
+        "empty_graves": "was given up after OSError: full",
+    }
+
+
+def test_a_program_that_is_away_is_an_entry_that_says_what_it_means(
+    programs: Callable[[dict[str, Any]], None],
+) -> None:
+    programs({"postfix": RUNNING, "policy": {"state": "fatal", "pid": None, "since": None}})
+    assert details() == {
+        "policy": "does not run: mail is accepted and the outgoing limits do not bind. Run ./innkeeper up."
+    }
+    programs({"postfix": RUNNING, "policy": RUNNING})
+    assert details() == {}
+
+
+def test_hostd_that_is_away_is_an_entry(settings: Settings) -> None:
+    settings.INSTANCE = SimpleNamespace(hostd_socket=Path("/nonexistent/hostd.sock"))
+    assert "does not answer" in details()["hostd"]
