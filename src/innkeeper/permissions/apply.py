@@ -9,6 +9,7 @@ import errno
 import multiprocessing
 import os
 import resource
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,7 +95,29 @@ def run(policy: Policy, store: Store[Any], root_path: str, options: Options | No
         finally:
             if folder is not None:
                 journal.describe_run(folder, about | {"finished": not report.stopped, "report": report.as_dict()})
+        if folder is not None and not report.changed + report.created + report.problem_count and not report.stopped:
+            # Nothing to undo, so nothing to keep.
+            shutil.rmtree(folder)
+            folder = None
         return Run(report, folder.name if folder else None)
+    finally:
+        os.close(root)
+
+
+def run_below(  # noqa: PLR0917 (the arguments of run, and where)
+    policy: Policy, store: Store[Any], root_path: str, start: tuple[str, ...], options: Options, report: Report
+) -> None:
+    """Walk only what lies at and below one folder, in this process and without a journal.
+
+    Raises: OSError when the root cannot be opened.
+    """
+    _allow_many_files()
+    root = os.open(root_path, FOLDER)
+    try:
+        walker = Walker(policy, store, root, report, watch=options.watch)
+        walker.dry = options.dry
+        with _reported(report, None):
+            walker.walk(start)
     finally:
         os.close(root)
 

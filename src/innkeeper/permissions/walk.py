@@ -49,7 +49,8 @@ class Pending:
     is_folder: bool
 
 
-Watcher = Callable[[tuple[str, ...], Ground, Any, Any], None]
+# Told of a path, its ground and its states before and after; of a folder that would be made, only the path.
+Watcher = Callable[[tuple[str, ...], Ground | None, Any, Any], None]
 
 
 class Walker:
@@ -276,8 +277,13 @@ class Walker:
         try:
             opened = os.open(name, FOLDER, dir_fd=fd)
         except FileNotFoundError:
-            if below is None or not _creates(below) or not self._create(fd, names, below):
+            if below is None or not _creates(below):
                 self.report.vanished += 1
+                return None
+            if self.dry:
+                self._plan_creation(names, below)
+                return None
+            if not self._create(fd, names, below):
                 return None
             opened = os.open(name, FOLDER, dir_fd=fd)
         except OSError as error:
@@ -307,26 +313,17 @@ class Walker:
                 return None
         return reached
 
+    def _plan_creation(self, names: list[str], node: Node) -> None:
+        """Tell of a folder that would be made, and of those in it."""
+        self.report.created += 1
+        if self.watch:
+            self.watch(tuple(names), None, None, None)
+        for name, below in node.children.items():
+            if _creates(below):
+                self._plan_creation([*names, name], below)
+
     def _create(self, fd: int, names: list[str], node: Node) -> bool:
         """Make a missing folder, closed to everybody until its list is on it."""
-        if self.dry:
-            self.report.created += 1
-            if self.watch:
-                ground = Ground(
-                    (),
-                    (),
-                    True,
-                    False,
-                    frozenset(),
-                    frozenset(),
-                    frozenset(),
-                    False,
-                    frozenset(),
-                    False,
-                    False,
-                )
-                self.watch(tuple(names), ground, None, None)
-            return False
         if self.journal:
             self.journal.created(names[:-1], names[-1])
         try:

@@ -45,6 +45,19 @@ LETTERS = {
     WRITE_DAC: "WDAC", WRITE_OWNER: "WO", SYNCHRONIZE: "S",
 }  # fmt: skip
 
+# The rights that somebody may ask about, with all the bits that each needs.
+ASKABLE = {
+    "read": READ_DATA,
+    "write": WRITE_DATA | APPEND_DATA,
+    "execute": EXECUTE,
+    "delete": DELETE,
+    "delete-in-folder": DELETE_CHILD,
+    "change-permissions": WRITE_DAC,
+    "take-ownership": WRITE_OWNER,
+    "read-attributes": READ_ATTRIBUTES,
+    "write-attributes": WRITE_ATTRIBUTES,
+}
+
 
 def specific(mask: int) -> int:
     """Replace the generic bits of a mask by the file rights they stand for."""

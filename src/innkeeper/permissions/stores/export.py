@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from innkeeper.permissions.nt import sddl
 from innkeeper.permissions.nt.acl import Descriptor
 from innkeeper.permissions.policy import Ground, Policy
+from innkeeper.permissions.posix.acl import ACCESS
 from innkeeper.permissions.posix.translate import Translator
 from innkeeper.permissions.stores.base import NO_MEASURES, Measures
 from innkeeper.permissions.stores.nt import NTState, descriptor
@@ -33,8 +34,10 @@ class ExportStore:
 
     def read(self, target: int | str, st: os.stat_result) -> NTState:
         """Only what the object brings along; an export always writes."""
-        del target
-        return NTState(st.st_uid, st.st_gid, st.st_mode & 0o777, None)
+        follow = isinstance(target, int)
+        has_list = ACCESS in os.listxattr(target, follow_symlinks=follow)
+        access = os.getxattr(target, ACCESS, follow_symlinks=follow) if has_list else None
+        return NTState(st.st_uid, st.st_gid, st.st_mode & 0o777, access, None)
 
     def want(self, ground: Ground, state: NTState, measures: Measures = NO_MEASURES) -> NTState:
         """The descriptor as text, in the place of the attribute."""

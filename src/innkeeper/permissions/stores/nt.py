@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,11 +18,12 @@ ATTRIBUTE = "security.NTACL"
 
 
 class NTState(NamedTuple):
-    """Owner, group, the effective mode bits, and the attribute."""
+    """Owner, group, mode bits and list, which say what the object brings along, and the attribute."""
 
     uid: int
     gid: int
     mode: int
+    access: bytes | None
     attribute: bytes | None
 
 
@@ -39,7 +39,8 @@ def descriptor(ground: Ground, state: NTState, translator: Translator) -> Descri
     if not ground.governed:
         old = _unpacked(state.attribute)
         if old is None:
-            found = translator.entries(ground, posix_acl.of_mode(state.mode), state.uid, state.gid)
+            now = posix_acl.unpack(state.access) if state.access else posix_acl.of_mode(state.mode)
+            found = translator.entries(ground, posix_acl.effective(now), state.uid, state.gid)
             aces = [ace for ace in found if ace.mask]
         else:
             own = ground.explicit
@@ -78,13 +79,13 @@ class NTStore:
 
     def read(self, target: int | str, st: os.stat_result) -> NTState:
         """What is there now."""
-        try:
-            attribute = os.getxattr(target, ATTRIBUTE, follow_symlinks=isinstance(target, int))
-        except OSError as error:
-            if error.errno != errno.ENODATA:
-                raise
-            attribute = None
-        return NTState(st.st_uid, st.st_gid, st.st_mode & 0o777, attribute)
+        follow = isinstance(target, int)
+        names = os.listxattr(target, follow_symlinks=follow)
+        access, attribute = (
+            os.getxattr(target, name, follow_symlinks=follow) if name in names else None
+            for name in (posix_acl.ACCESS, ATTRIBUTE)
+        )
+        return NTState(st.st_uid, st.st_gid, st.st_mode & 0o777, access, attribute)
 
     def want(self, ground: Ground, state: NTState, measures: Measures = NO_MEASURES) -> NTState:
         """What the rules want. Measures are needless: Samba itself judges deletion by the descriptor."""
@@ -102,12 +103,14 @@ class NTStore:
 
     def dump(self, state: NTState) -> Any:
         """As a list of numbers and hexadecimal text."""
-        return [state.uid, state.gid, state.mode, state.attribute.hex() if state.attribute else None]
+        hexed = (data.hex() if data else None for data in (state.access, state.attribute))
+        return [state.uid, state.gid, state.mode, *hexed]
 
     def load(self, data: Any) -> NTState:
         """The inverse of ``dump``."""
-        uid, gid, mode, attribute = data
-        return NTState(uid, gid, mode, bytes.fromhex(attribute) if attribute else None)
+        uid, gid, mode, access, attribute = data
+        plain = (bytes.fromhex(text) if text else None for text in (access, attribute))
+        return NTState(uid, gid, mode, *plain)
 
     def describe(self, state: NTState) -> str:
         """As SDDL."""

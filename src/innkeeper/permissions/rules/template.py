@@ -1,0 +1,94 @@
+"""Templates and their instances: rules of an account made from rules for any account, and taken out again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from innkeeper.permissions.nt.sid import Sid
+from innkeeper.permissions.rules.document import Document, Element
+from innkeeper.permissions.rules.entry import Rule
+from innkeeper.permissions.rules.vocabulary import PLACEHOLDER, tag_named
+
+# What makes two entries the same rule; unknown attributes and blanks do not.
+_COMPARED = ("Account", "Domain", "Path", "AceFlags", "AccessMask", "EntryFlags", "Tag", "Tag2")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who a tag stands for in one hosting account."""
+
+    name: str
+    sid: Sid
+    domain: str = ""
+
+
+def fill(rule: Rule, accounts: Mapping[str, str]) -> Rule:
+    """Put the account that the tag names in the place of ``Null``, if there is one for it."""
+    name = accounts.get((tag_named(rule.tag) or rule.tag).casefold())
+    if rule.account.casefold() != PLACEHOLDER.casefold() or name is None:
+        return rule
+    return replace(rule, account=name, is_well_known=False)
+
+
+def instance_entries(template: Document, accounts: Mapping[str, Account], folder: str) -> list[dict[str, str]]:
+    """The entries of a template as they stand in the instance of one hosting account.
+
+    ``Null`` becomes the account that the tag names, with AccounType 1 and its SidStr; ``folder`` comes
+    before each SubPath. An entry whose tag stands for nobody in this account is left out. Unknown attributes
+    are kept.
+    """
+    known = {tag.casefold(): account for tag, account in accounts.items()}
+    entries = []
+    for element in template.entries:
+        values = {name: attribute.value for name, attribute in element.attributes.items()}
+        if element.get("Account").casefold() == PLACEHOLDER.casefold():
+            account = known.get(element.get("Tag").casefold())
+            if account is None:
+                continue
+            kind = "AccountType" if "AccountType" in values else "AccounType"
+            values |= {kind: "1", "Account": account.name, "SidStr": account.sid}
+            if account.domain:
+                values["Domain"] = account.domain
+        below = element.get("SubPath").replace("/", "\\").strip("\\")
+        values["SubPath"] = "\\".join(part for part in (folder, below) if part)
+        entries.append(values)
+    return entries
+
+
+def add(instance: Document, entries: list[dict[str, str]]) -> Document:
+    """Add the entries that are not there yet."""
+    present = {_key(_values(element)) for element in instance.entries}
+    for values in entries:
+        key = _key(values)
+        if key not in present:
+            present.add(key)
+            instance = instance.with_entry(values)
+    return instance
+
+
+def remove(instance: Document, entries: list[dict[str, str]]) -> Document:
+    """Take out exactly these entries; what else stands in the file stays."""
+    keys = {_key(values) for values in entries}
+    for element in reversed(instance.entries):
+        if _key(_values(element)) in keys:
+            instance = instance.without(element)
+    return instance
+
+
+def remove_account(instance: Document, name: str, sid: Sid | None = None) -> Document:
+    """Take out every entry of one account."""
+    for element in reversed(instance.entries):
+        is_named = element.get("Account").casefold() == name.casefold()
+        if is_named or (sid is not None and element.get("SidStr") == sid):
+            instance = instance.without(element)
+    return instance
+
+
+def _values(element: Element) -> dict[str, str]:
+    return {name: attribute.value for name, attribute in element.attributes.items()}
+
+
+def _key(values: Mapping[str, str]) -> tuple[str, ...]:
+    sub_path = values.get("SubPath", "").replace("/", "\\").strip(" \\")
+    return (*(values.get(name, "").strip().casefold() for name in _COMPARED), sub_path)
