@@ -47,7 +47,7 @@ def oracle(descriptor: Descriptor, token: frozenset[str], bit: int) -> bool:
     return False
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(descriptors, tokens)
 def test_access_check_agrees_with_the_definition(descriptor, token):
     allowed = maximum(descriptor, token)
@@ -57,7 +57,7 @@ def test_access_check_agrees_with_the_definition(descriptor, token):
         assert check(descriptor, token, bit) is expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(descriptors)
 def test_text_and_bytes_hold_everything(descriptor):
     assert sddl.read(sddl.format(descriptor)) == descriptor

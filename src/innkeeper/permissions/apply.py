@@ -24,7 +24,7 @@ from innkeeper.permissions.report import Problem, Report
 from innkeeper.permissions.rules.finding import Finding, RuleError
 from innkeeper.permissions.rules.vocabulary import EntryFlag
 from innkeeper.permissions.stores.base import Store
-from innkeeper.permissions.walk import FOLDER, StoppedError, Walker, Watcher
+from innkeeper.permissions.walk import FOLDER, StoppedError, Walker, Watcher, kept_directory
 
 # Folders that are shared out among the processes, for each of them; more make the shares more even.
 _SHARES = 32
@@ -134,26 +134,27 @@ def undo(store: Store[Any], folder: Path, root_path: str, *, force: bool = False
     _allow_many_files()
     root = os.open(root_path, FOLDER)
     try:
-        made: list[journal.Change] = []
-        # The last folder stays open: the changes of one folder stand together.
-        at: tuple[str, ...] | None = None
-        fd = -1
-        for change in journal.changes(folder, store):
-            if change.old is None:
-                made.append(change)
-                continue
-            if change.folder != at:
-                if fd >= 0:
-                    os.close(fd)
-                fd, at = _open_below(root, change.folder), change.folder
-            if fd < 0:
-                report.vanished += 1
-                continue
-            _undo_one(store, fd, change, report, force=force, dry=dry)
-        if fd >= 0:
-            os.close(fd)
-        for change in reversed(made):
-            _unmake(root, change, report, dry=dry)
+        with kept_directory():
+            made: list[journal.Change] = []
+            # The last folder stays open: the changes of one folder stand together.
+            at: tuple[str, ...] | None = None
+            fd = -1
+            for change in journal.changes(folder, store):
+                if change.old is None:
+                    made.append(change)
+                    continue
+                if change.folder != at:
+                    if fd >= 0:
+                        os.close(fd)
+                    fd, at = _open_below(root, change.folder), change.folder
+                if fd < 0:
+                    report.vanished += 1
+                    continue
+                _undo_one(store, fd, change, report, force=force, dry=dry)
+            if fd >= 0:
+                os.close(fd)
+            for change in reversed(made):
+                _unmake(root, change, report, dry=dry)
     finally:
         os.close(root)
     return report

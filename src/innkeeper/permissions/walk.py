@@ -10,6 +10,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ class Walker:
 
         Raises: StoppedError.
         """
-        with _working_directory():
+        with kept_directory():
             opened = self._descend(start)
             if opened is None:
                 return
@@ -129,7 +130,7 @@ class Walker:
         Raises: StoppedError.
         """
         level: list[tuple[str, ...]] = [()]
-        with _working_directory():
+        with kept_directory():
             for _ in range(4):
                 following: list[tuple[str, ...]] = []
                 for path in level:
@@ -446,15 +447,15 @@ class Walker:
             self.progress(self.report)
 
 
-class _working_directory:  # noqa: N801 (reads as a statement)
-    """Puts the current directory back."""
-
-    def __enter__(self) -> None:
-        self._fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def __exit__(self, *_: object) -> None:
-        os.fchdir(self._fd)
-        os.close(self._fd)
+@contextmanager
+def kept_directory() -> Iterator[None]:
+    """Put the current directory back."""
+    before = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
 
 
 def _creates(node: Node) -> bool:

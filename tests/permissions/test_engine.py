@@ -1,0 +1,310 @@
+"""Applying to real trees: what is written, what is left alone, and that all of it can be undone."""
+
+# Calls of the system are what is tested, and what actors do is written as lambdas.
+# ruff: noqa: PTH101, PTH116, PTH118, PTH123, PTH211
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from trees import ALICE, BOB, CUSTOMERS, GROUPS, USERS, applied, compiled, entry, make, snapshot
+
+from innkeeper.permissions import journal
+from innkeeper.permissions.apply import Options, run, undo
+from innkeeper.permissions.posix import acl as posix_acl
+from innkeeper.permissions.rules.finding import RuleError
+from innkeeper.permissions.stores.null import NullStore
+from innkeeper.permissions.stores.posix import PosixStore
+
+ALL = "ThisFolderSubfoldersAndFiles"
+
+
+def access(path):
+    """The access list of an object."""
+    try:
+        return posix_acl.unpack(os.getxattr(path, posix_acl.ACCESS))
+    except OSError:
+        return posix_acl.of_mode(path.stat().st_mode)
+
+
+def users(path):
+    return dict(access(path).users)
+
+
+def test_a_rule_reaches_everything_below_and_a_second_run_writes_nothing(tree):
+    make(tree, "a/b/c/", "a/f", "a/b/g", "other/x")
+    first = applied(tree, entry("alice", "a", ALL, "Modify"))
+    assert first.report.changed == 5
+    assert users(tree / "a/b/g") == {ALICE: 7}
+    assert users(tree / "other/x") == {}
+    assert posix_acl.unpack(os.getxattr(tree / "a/b/c", posix_acl.DEFAULT)).users == ((ALICE, 7),)
+    before = {path: os.stat(path).st_ctime_ns for path in tree.rglob("*")}
+    again = applied(tree, entry("alice", "a", ALL, "Modify"))
+    assert (again.report.changed, again.report.objects) == (0, first.report.objects)
+    assert before == {path: os.stat(path).st_ctime_ns for path in tree.rglob("*")}
+
+
+def test_a_plan_writes_nothing_and_says_what_a_run_then_does(tree):
+    make(tree, "a/f", "a/b/")
+    rules = (entry("alice", "a", ALL, "Read"), entry("bob", "new/deep", ALL, "Modify", "0x40"))
+    before, planned = snapshot(tree), []
+    plan = applied(tree, *rules, dry=True, watch=lambda path, *_: planned.append("/".join(path)))
+    assert snapshot(tree) == before
+    assert sorted(planned) == ["a", "a/b", "a/f", "new", "new/deep"]
+    done = applied(tree, *rules)
+    assert done.report.created == plan.report.created == 2
+    assert done.report.changed >= plan.report.changed
+
+
+def test_everything_can_be_undone(tree, tmp_path):
+    make(tree, "a/b/f", "a/g", "a/with space %/ü")
+    os.chmod(tree / "a/g", 0o4711)
+    os.setxattr(tree / "a/b", posix_acl.DEFAULT, posix_acl.pack(posix_acl.make(7, 5, 0, {BOB: 5}, {})))
+    before = snapshot(tree)
+    policy = compiled(
+        tree, entry("alice", "a", ALL, "Modify", "0x4"), entry("alice", "made/here", ALL, "Modify", "0x40")
+    )
+    store = PosixStore(policy)
+    here = Path.cwd()
+    done = run(policy, store, str(tree), Options(journal=tmp_path))
+    assert snapshot(tree) != before
+    folder, about = journal.find_run(tmp_path, done.name)
+    assert about["finished"] is True
+    report = undo(store, folder, about["root"])
+    assert report.problems == []
+    assert snapshot(tree) == before
+    assert undo(store, folder, about["root"]).changed == 0
+    assert Path.cwd() == here
+
+
+def test_undo_leaves_alone_what_was_changed_since(tree, tmp_path):
+    make(tree, "a/f", "a/g")
+    policy = compiled(tree, entry("alice", "a", ALL, "Modify"))
+    store = PosixStore(policy)
+    before = snapshot(tree)
+    done = run(policy, store, str(tree), Options(journal=tmp_path))
+    os.chmod(tree / "a/f", 0o600)
+    folder, _ = journal.find_run(tmp_path, done.name)
+    report = undo(store, folder, str(tree))
+    assert [problem.code for problem in report.problems] == ["changed-since"]
+    assert snapshot(tree)["a/g"] == before["a/g"]
+    assert snapshot(tree)["a/f"] != before["a/f"]
+    undo(store, folder, str(tree), force=True)
+    assert snapshot(tree) == before
+
+
+def test_a_journal_with_a_cut_off_line_is_read(tree, tmp_path):
+    make(tree, *[f"a/{number}" for number in range(20)])
+    before = snapshot(tree)
+    policy = compiled(tree, entry("alice", "a", ALL, "Modify"))
+    store = PosixStore(policy)
+    done = run(policy, store, str(tree), Options(journal=tmp_path))
+    part = tmp_path / done.name / "part-0.log"
+    part.write_bytes(part.read_bytes() + b"F 12 0")
+    assert undo(store, part.parent, str(tree)).changed == 21
+    assert snapshot(tree) == before
+    part.write_bytes(part.read_bytes()[:-6] + b"F x y z\n")
+    with pytest.raises(journal.JournalError, match="damaged"):
+        undo(store, part.parent, str(tree))
+
+
+def test_links_pipes_and_odd_names(tree):
+    outside = tree / "outside"
+    outside.write_text("secret")
+    make(tree, "a/sub/", "a/new\nline", "a/-rf")
+    os.symlink(outside, tree / "a/link")
+    os.symlink(tree, tree / "a/up")
+    os.link(outside, tree / "a/hard")
+    os.mkfifo(tree / "a/pipe")
+    open(os.path.join(os.fsencode(tree), b"a", b"\xff\xfe"), "w").close()
+    done = applied(tree, entry("alice", "a", ALL, "Read"))
+    assert access(outside).is_minimal
+    assert done.report.skipped == {"link": 2, "hard link": 1}
+    assert [problem.code for problem in done.report.problems] == ["hard-link"]
+    for name in ("new\nline", "-rf", "pipe", "\udcff\udcfe"):
+        assert users(tree / "a" / name) == {ALICE: 4}
+
+
+def test_one_process_and_several_do_the_same(tree, tmp_path):
+    for copy in ("one", "two"):
+        make(tree, *[f"{copy}/{a}/{b}/{c}" for a in range(4) for b in range(5) for c in range(6)])
+    rules = [entry("alice", "", ALL, "Modify"), entry("customers", "3", ALL, "Read", "0x1")]
+    alone = applied(tree / "one", *rules)
+    shared = applied(tree / "two", *rules, jobs=3, journal=tmp_path)
+    assert snapshot(tree / "one") == snapshot(tree / "two")
+    assert (alone.report.changed, alone.report.by_rule) == (shared.report.changed, shared.report.by_rule)
+    store = PosixStore(compiled(tree / "two"))
+    undone = undo(store, tmp_path / shared.name, str(tree / "two"))
+    assert undone.changed == shared.report.changed
+
+
+def test_progress_has_real_counts(tree):
+    make(tree, *[f"a/{number}" for number in range(3000)])
+    seen = []
+    applied(tree, entry("alice", "a", ALL, "Read"), progress=lambda report: seen.append(report.objects))
+    assert seen == sorted(seen)
+    assert seen[-1] >= 2048
+
+
+def test_a_store_that_writes_nothing_remembers(tree):
+    make(tree, "a/f")
+    before = snapshot(tree)
+    policy = compiled(tree, entry("alice", "a", ALL, "Read"))
+    store = NullStore(policy)
+    assert run(policy, store, str(tree)).report.changed == 2
+    assert snapshot(tree) == before
+    assert [old.access for _, old, _ in store.written] == [None, None]
+
+
+# Each EntryFlags bit alone.
+
+
+def test_0x1_denies(tree):
+    make(tree, "a/f")
+    applied(tree, entry("alice", "a", ALL, "FullAccess", "0x1"))
+    assert access(tree / "a/f").users == ((ALICE, 0),)
+    assert access(tree / "a/f").mask == 4
+
+
+def test_0x2_reaches_the_folders_above_but_not_their_other_children(tree):
+    make(tree, "a/b/c/", "a/beside")
+    applied(tree, entry("alice", "a/b/c", "ThisObjectOnly", "Read", "0x2"))
+    assert [users(tree / path).get(ALICE) for path in ("", "a", "a/b", "a/b/c")] == [5, 5, 5, 5]
+    assert users(tree / "a/beside") == {}
+
+
+def test_0x4_erases_what_was_there_and_what_would_be_inherited(tree):
+    make(tree, "a/b/f")
+    os.chmod(tree / "a/b/f", 0o664)
+    applied(tree, entry("bob", "a", ALL, "Modify"), entry("alice", "a/b", ALL, "Read", "0x4"))
+    assert users(tree / "a/b") == {ALICE: 5}
+    assert users(tree / "a/b/f") == {ALICE: 4}
+    assert (access(tree / "a/b/f").other, access(tree / "a/b/f").group) == (0, 0)
+
+
+def test_0x10_stays_at_the_folder(tree):
+    make(tree, "a/f")
+    applied(tree, entry("alice", "a", ALL, "Modify", "0x10"))
+    assert users(tree / "a") == {ALICE: 7}
+    assert users(tree / "a/f") == {}
+
+
+def test_0x20_leaves_the_folder_and_what_is_in_it_alone(tree):
+    make(tree, "a/b/f", "a/g")
+    done = applied(tree, entry("alice", "a", ALL, "Modify"), entry("alice", "a/b", ALL, "Read", "0x20"))
+    assert users(tree / "a/g") == {ALICE: 7}
+    assert access(tree / "a/b").is_minimal
+    assert access(tree / "a/b/f").is_minimal
+    assert done.report.skipped == {"left alone": 1}
+
+
+def test_0x40_makes_folders(tree):
+    applied(tree, entry("alice", "a/b", ALL, "Modify", "0x40"))
+    assert users(tree / "a/b") == {ALICE: 7}
+    assert stat.S_IMODE((tree / "a").stat().st_mode) & 0o7 == 0
+
+
+def test_0x80_is_for_the_existing_files_that_match(tree):
+    make(tree, "a/one.log", "a/two.txt", "a/sub/three.log")
+    applied(tree, entry("alice", "a\\*.log", "FilesOnly", "ReadWrite", "0x80"))
+    assert users(tree / "a/one.log") == {ALICE: 6}
+    assert users(tree / "a/two.txt") == users(tree / "a/sub/three.log") == {}
+    assert users(tree / "a") == {}
+    assert access(tree / "a").other & 1
+
+
+def test_0x100_takes_what_the_account_had_and_without_it_stays(tree):
+    for bits, expected in (("0x0", 7), ("0x100", 5)):
+        make(tree, f"{bits}/")
+        os.setxattr(tree / bits, posix_acl.ACCESS, posix_acl.pack(posix_acl.make(7, 5, 5, {ALICE: 7, BOB: 2}, {})))
+        applied(tree, entry("alice", bits, "ThisObjectOnly", "ReadAndExecute", bits))
+        assert users(tree / bits) == {ALICE: expected, BOB: 2}
+
+
+def test_any_path_with_a_mask_finds_files_at_every_depth(tree):
+    make(tree, "a/b/x.php", "y.php", "a/z.txt")
+    applied(tree, entry("alice", "*.php", "ThisObjectOnly", "Read", "0x80", Path="*"))
+    assert users(tree / "a/b/x.php") == users(tree / "y.php") == {ALICE: 4}
+    assert users(tree / "a/z.txt") == {}
+
+
+# Errors.
+
+
+def test_a_rule_for_what_is_not_there_stops_before_the_first_write(tree):
+    make(tree, "a/f")
+    before = snapshot(tree)
+    with pytest.raises(RuleError, match=r"not-there.*add 0x40"):
+        applied(tree, entry("alice", "a", ALL, "Read"), entry("alice", "gone", ALL, "Read"))
+    assert snapshot(tree) == before
+
+
+def test_0x8_goes_on_after_an_error(tree):
+    make(tree, "a/f")
+    done = applied(
+        tree,
+        entry("alice", "a", ALL, "Read"),
+        entry("alice", "gone", ALL, "Read", "0x8"),
+        entry("nobody-here", "a", ALL, "Read", "0x8"),
+    )
+    assert users(tree / "a/f") == {ALICE: 4}
+    assert [problem.code for problem in done.report.problems] == ["not-there"]
+
+
+def test_an_unknown_account_stops_before_the_first_write(tree):
+    make(tree, "a/f")
+    with pytest.raises(
+        RuleError, match=r"r\.xml:2:1: error no-account: no account of this system is called nobody-here"
+    ):
+        applied(tree, entry("nobody-here", "a", ALL, "Read"))
+
+
+def test_a_path_through_a_link_is_refused(tree):
+    make(tree, "real/sub/")
+    os.symlink(tree / "real", tree / "link")
+    for path in ("link", "link/sub"):
+        with pytest.raises(RuleError, match="link"):
+            applied(tree, entry("alice", path, ALL, "Read"))
+    assert access(tree / "real/sub").is_minimal
+
+
+def test_a_path_outside_the_root_is_refused(tree):
+    policy = compiled(tree, entry("alice", "", ALL, "Read", Path="/etc"))
+    assert [finding.code for finding in policy.stops] == ["outside-root"]
+    named = compiled(tree, entry("alice", "x", ALL, "Read", Path="[NOWHERE]"), names={"HERE": str(tree)})
+    assert [finding.code for finding in named.stops] == ["unknown-name"]
+
+
+def test_names_and_variables_mean_their_folders(tree):
+    make(tree, "v/site/f")
+    names = {"HTTPD_VHOSTS_D": str(tree / "v")}
+    for path in ("[HTTPD_VHOSTS_D]", "%plesk_vhosts%", "[httpd_vhosts_d]"):
+        policy = compiled(tree, entry("alice", "site", ALL, "Read", Path=path), names=names)
+        assert [parts for parts, node in policy.nodes() if node.placed] == [("v", "site")]
+
+
+def test_more_accounts_than_a_list_holds_is_said_and_nothing_else_harmed(tree, monkeypatch):
+    make(tree, "a/f")
+    monkeypatch.setattr("innkeeper.permissions.posix.translate.MAX_NAMED", 2)
+    done = applied(tree, *[entry(name, "a", ALL, "Read") for name in ("alice", "bob", "charlie")])
+    assert "too-many-entries" in done.report.stopped
+    assert access(tree / "a").is_minimal
+
+
+def test_group_rules_and_the_sticky_measure(tree):
+    make(tree, "httpdocs/lib/")
+    applied(
+        tree,
+        entry("alice", "httpdocs", "ThisObjectOnly", "FileNonRemovable", "0x140"),
+        entry("alice", "httpdocs", "SubfoldersAndFilesOnly", "FullAccess", "0x140"),
+        entry("alice", "httpdocs/lib", "ThisObjectOnly", "FileRemovable", "0x141"),
+        entry("alice", "httpdocs/lib", ALL, "FullAccess", "0x140"),
+        entry("customers", "", "ThisObjectOnly", "0x0F017F", "0x1"),
+    )
+    assert (tree / "httpdocs").stat().st_mode & stat.S_ISVTX
+    assert dict(access(tree).groups) == {CUSTOMERS: 0}
+    assert users(tree)[ALICE] == 1
+    assert (USERS["alice"], GROUPS["customers"]) == (ALICE, CUSTOMERS)

@@ -1,0 +1,269 @@
+"""What processes of other users can really do. Needs root."""
+
+# Calls of the system are what is tested, and what actors do is written as lambdas.
+# ruff: noqa: PTH101, PTH104, PTH108, PTH116, PTH208, PTH211, PLW0108
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from trees import (
+    ALICE,
+    BOB,
+    CHARLIE,
+    GROUPS,
+    MEMBERS,
+    POOL,
+    PRINCIPALS,
+    USERS,
+    WEB,
+    applied,
+    as_user,
+    compiled,
+    entry,
+    make,
+    snapshot,
+)  # fmt: skip
+
+import innkeeper
+from innkeeper.permissions import journal
+from innkeeper.permissions.apply import undo
+from innkeeper.permissions.nt import sid
+from innkeeper.permissions.nt.access import granted
+from innkeeper.permissions.posix import acl as posix_acl
+from innkeeper.permissions.posix.bits import permissions
+from innkeeper.permissions.stores.posix import PosixStore
+
+pytestmark = [
+    pytest.mark.service,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become other users"),
+]
+ALL = "ThisFolderSubfoldersAndFiles"
+SOURCE = Path(innkeeper.__file__).parent.parent
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(SOURCE)}
+OPENS = {4: os.O_RDONLY, 2: os.O_WRONLY, 6: os.O_RDWR}
+
+
+def hosting(tree: Path) -> Path:
+    """The documented rules of a domain and of the folder of all domains."""
+    make(tree, "example.com/httpdocs/index.html", "example.com/httpdocs/img/a.png", "example.com/error_docs/404.html",
+         "example.com/httpdocs/picture_library/one.jpg", "other.com/httpdocs/index.html")  # fmt: skip
+    for name, owner in (("example.com", ALICE), ("other.com", CHARLIE)):
+        for path in (tree / name).rglob("*"):
+            os.chown(path, owner, min(MEMBERS[owner]))
+    rules = [
+        entry("customers", "", "ThisObjectOnly", "0x0F017F", "0x1"),
+        entry("pool", "", "ThisObjectOnly", "0x0F017F", "0x0"),
+    ][:1]
+    for name, owner in (("example.com", "alice"), ("other.com", "charlie")):
+        site = f"{name}\\httpdocs"
+        rules += [
+            entry(owner, name, "ThisObjectOnly", "ReadAndExecute", "0x144"),
+            entry(owner, f"{name}\\error_docs\\*.*", "FilesOnly", "ReadWrite", "0x88"),
+            entry("web", site, "ThisFolderAndSubfolders", "ReadAndExecute", "0x140"),
+            entry("web", site, "FilesOnly", "Read", "0x140"),
+            entry("ftpsub", site, "ThisObjectOnly", "0x010000", "0x1"),
+            entry(owner, site, "ThisObjectOnly", "FileNonRemovable", "0x140"),
+            entry(owner, site, "SubfoldersAndFilesOnly", "FullAccess", "0x140"),
+        ]
+    rules += [
+        entry("alice", "example.com\\httpdocs\\picture_library", "ThisObjectOnly", "FileRemovable", "0x141"),
+        entry("alice", "example.com\\httpdocs\\picture_library", ALL, "FullAccess", "0x140"),
+    ]
+    report = applied(tree, *rules).report
+    assert not report.stopped
+    assert applied(tree, *rules).report.changed == 0
+    return tree
+
+
+def test_the_worked_examples_of_hosting(tree):
+    site = hosting(tree) / "example.com"
+    docs = site / "httpdocs"
+    library = docs / "picture_library"
+
+    def allowed(uid, action):
+        return as_user(uid, action)
+
+    # The owner works in his site, but cannot see the neighbours or remove what must stay.
+    assert not allowed(ALICE, lambda: os.listdir(tree))
+    assert allowed(ALICE, lambda: os.listdir(site))
+    assert allowed(ALICE, lambda: (docs / "index.html").write_text("new"))
+    assert allowed(ALICE, lambda: (docs / "made").mkdir())
+    assert allowed(ALICE, lambda: (docs / "made" / "deep.html").write_text("deep"))
+    assert not allowed(ALICE, lambda: docs.rename(site / "gone"))
+    assert not allowed(ALICE, lambda: docs.chmod(0o777))
+    assert not allowed(ALICE, lambda: os.listdir(tree / "other.com" / "httpdocs"))
+    assert not allowed(ALICE, lambda: (tree / "other.com/httpdocs/index.html").read_text())
+
+    # A folder in a writable one that may not be removed, though everything in it may.
+    assert not allowed(ALICE, lambda: library.rename(docs / "moved"))
+    assert allowed(ALICE, lambda: (library / "two.jpg").write_text("two"))
+    assert allowed(ALICE, lambda: (library / "two.jpg").unlink())
+    assert not allowed(ALICE, library.rmdir)
+    assert allowed(ALICE, lambda: (docs / "index.html").rename(docs / "renamed.html"))
+
+    # The web server reads, and nothing more; new files too.
+    assert allowed(WEB, lambda: (docs / "renamed.html").read_text())
+    assert allowed(WEB, lambda: (docs / "made" / "deep.html").read_text())
+    assert allowed(WEB, lambda: os.listdir(docs / "img"))
+    assert not allowed(WEB, lambda: (docs / "renamed.html").write_text("no"))
+    assert not allowed(WEB, lambda: (docs / "evil.html").write_text("no"))
+    assert not allowed(WEB, lambda: os.execv(docs / "img/a.png", ["a"]))
+
+    # The files of error_docs, without the folder; the folder was broken off above and nobody else gets in.
+    assert not allowed(ALICE, lambda: (site / "error_docs" / "new.html").write_text("no"))
+    assert not allowed(BOB, lambda: (docs / "renamed.html").read_text())
+    assert not allowed(POOL, lambda: (docs / "renamed.html").read_text())
+
+
+def test_random_rules_and_trees_kernel_and_model_agree(tree):
+    dice = random.Random(20)
+    masks = ["Read", "ReadAndExecute", "ReadWrite", "Modify", "FullAccess", "0x1", "0x6", "0x20", "0x2"]
+    flags = ["ThisObjectOnly", ALL, "FilesOnly", "ThisFolderAndSubfolders", "SubfoldersAndFilesOnly", "0x9", "0x7"]
+    compared = 0
+    for number in range(12):
+        root = tree / str(number)
+        make(root, "a/b/c/f", "a/g", "a/b/h", "d/i")
+        for path in root.rglob("*"):
+            os.chmod(path, dice.choice([0o755, 0o644, 0o700, 0o604, 0o640, 0o775]))
+            os.chown(path, dice.choice([0, ALICE, BOB]), dice.choice([0, *GROUPS.values()]))
+        rules = [
+            entry(
+                dice.choice([*USERS, *GROUPS, "Everyone"]), dice.choice(["", "a", "a/b", "a/b/c", "a/g"]),
+                dice.choice(flags), dice.choice(masks), dice.choice(["0x0", "0x0", "0x1", "0x100", "0x4"]),
+            )
+            for _ in range(dice.randrange(1, 7))
+        ]  # fmt: skip
+        policy = compiled(root, *rules)
+        store = PosixStore(policy)
+        before = {path: os.stat(path) for path in root.rglob("*")}
+        lists = {path: _list(path) for path in root.rglob("*")}
+        report = applied(root, *rules).report
+        assert not report.stopped
+        # Every folder is opened for passing, so that each object is judged by its own list alone.
+        paths = [path for path in root.rglob("*") if path.is_file()]
+        wanted = {path: _model(policy, store, root, path, before[path], lists[path]) for path in paths}
+        for folder in (path for path in (root, *root.rglob("*")) if path.is_dir()):
+            os.removexattr(folder, posix_acl.ACCESS) if posix_acl.ACCESS in os.listxattr(folder) else None
+            os.chmod(folder, 0o711)
+        for path, models in wanted.items():
+            for uid, model in models.items():
+                for request, how in OPENS.items():
+                    expected = model & request == request
+                    answer = as_user(uid, lambda path=path, how=how: os.close(os.open(path, how)))
+                    assert answer == expected, (rules, path, uid, request, _list(path))
+                    compared += 1
+    assert compared == 12 * 4 * 5 * 3
+
+
+def _list(path):
+    names = os.listxattr(path)
+    packed = os.getxattr(path, posix_acl.ACCESS) if posix_acl.ACCESS in names else None
+    return posix_acl.unpack(packed) if packed else posix_acl.of_mode(os.stat(path).st_mode)
+
+
+def _model(policy, store, root, path, st, before):
+    """r, w, x of each user by the NT model for one file, from the lists that were there before."""
+    ground, node = policy.start((0, 0)), policy.root
+    for name in path.relative_to(root).parts:
+        node = node.children.get(name) if node else None
+        at = root / name
+        is_folder = name != path.name
+        ground = (
+            policy.child(ground, node, True, (0, 0))
+            if is_folder
+            else policy.child_file(ground, node, (), (st.st_uid, st.st_gid))
+        )
+        del at
+    aces = store.translator.entries(ground, posix_acl.effective(before), st.st_uid, st.st_gid)
+    return {uid: permissions(granted(aces, PRINCIPALS.token(sid.user(uid)))) for uid in USERS.values()}
+
+
+def test_a_user_who_swaps_folders_for_links_reaches_nothing_outside(memory_tree):
+    """While the engine applies again and again, the owner of the tree swaps a folder for a link to another's tree."""
+    tree = memory_tree
+    outside = tree / "outside"
+    make(outside, *[f"sub/f{number}" for number in range(20)])
+    inside = tree / "inside"
+    make(inside, *[f"d{folder}/sub/f{number}" for folder in range(8) for number in range(20)])
+    for path in (inside, *inside.rglob("*")):
+        os.chown(path, ALICE, min(MEMBERS[ALICE]))
+    before = snapshot(outside)
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setresgid(min(MEMBERS[ALICE]), min(MEMBERS[ALICE]), min(MEMBERS[ALICE]))
+        os.setresuid(ALICE, ALICE, ALICE)
+        number = 0
+        while True:
+            number = (number + 1) % 8
+            folder, aside = inside / f"d{number}", inside / "aside"
+            try:
+                os.rename(folder, aside)
+                os.symlink(outside, folder)
+                os.unlink(folder)
+                os.rename(aside, folder)
+                target = inside / f"d{number}/sub/f1"
+                os.unlink(target)
+                os.symlink(outside / "sub/f1", target)
+                os.unlink(target)
+                os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+            except OSError:
+                pass
+    vanished = 0
+    try:
+        for attempt in range(1000):
+            mask = "Modify" if attempt % 2 else "Read"
+            report = applied(inside, entry("bob", "", ALL, mask, "0x108")).report
+            assert not report.stopped
+            vanished += report.vanished + report.skipped["link"]
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert snapshot(outside) == before
+    assert vanished > 0, "the attacker never came in between; the test shows nothing"
+
+
+@pytest.mark.parametrize("ending", ["resumed", "undone"])
+def test_a_killed_run_is_resumed_or_undone_completely(memory_tree, ending):
+    tree, aside = memory_tree / "tree", memory_tree
+    # The ids have no names, so the rules name them by SidStr.
+    make(tree, *[f"{a}/{b}/{c}" for a in range(10) for b in range(20) for c in range(100)])
+    before = snapshot(tree)
+    rules = aside / "rules.xml"
+    rules.write_text(f"<R>{entry('x', '', ALL, 'Modify', '0x0', SidStr=sid.user(ALICE))}</R>")
+    command = [sys.executable, "-m", "innkeeper.permissions", "apply", "--rules", rules, "--root", tree, "--jobs", "2"]
+    runs = aside / "runs"
+    process = subprocess.Popen(
+        [*map(str, command), "--journal", str(runs)],
+        stdout=subprocess.DEVNULL, start_new_session=True, env=ENVIRONMENT,
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    while sum(part.stat().st_size for part in runs.glob("*/part-*.log")) < 20_000:
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    middle = snapshot(tree)
+    assert middle != before
+    name = next(runs.iterdir()).name
+    _, about = journal.find_run(runs, name)
+    assert about["finished"] is False
+    if ending == "undone":
+        store = PosixStore(compiled(tree))
+        assert undo(store, runs / name, str(tree)).problems == []
+        assert snapshot(tree) == before
+    else:
+        done = subprocess.run(
+            [*map(str, command), "--no-journal"], check=False, capture_output=True, text=True, env=ENVIRONMENT
+        )
+        assert done.returncode == 0, done.stderr
+        lists = {path: _list(path).users for path in tree.rglob("*")}
+        assert set(lists.values()) == {((ALICE, 7),)}
