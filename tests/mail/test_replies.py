@@ -125,6 +125,14 @@ def test_several_replies_change_one_by_one_and_the_single_one_is_the_first_that_
     assert [r.name for r in after.replies] == ["only"]
 
 
+def test_replacing_a_reply_keeps_the_days_that_the_old_dialect_cannot_name(site: World) -> None:
+    change(site, Mode.SET, autoresponder=ReplyChange(enabled=True, text="x", subject="S", end_date=date(2030, 1, 1)))
+    given = Replies(replies=(ReplyChange("autoresponder", text="y"), ReplyChange("second")))
+    first, second = change(site, Mode.SET, autoresponders=given).replies
+    assert (first.text, first.subject, first.end_date) == ("y", "", "2030-01-01")
+    assert (second.name, second.end_date) == ("second", None)
+
+
 def test_files_come_and_go_one_by_one_and_take_their_attachments_with_them(site: World) -> None:
     after = change(
         site,

@@ -186,12 +186,14 @@ def _apply_replies(state: AccountState, given: tuple[ReplyChange, ...], mode: Mo
         gone = {change.name for change in given}
         state.replies = [reply for reply in state.replies if reply.name not in gone]
         return
+    stored = {reply.name: reply for reply in state.replies}
     if mode is Mode.SET and given:
+        # The days are kept: not every door can name them.
+        stored = {name: Reply(name, start_date=old.start_date, end_date=old.end_date) for name, old in stored.items()}
         state.replies = []
     for change in given:
-        reply = next((r for r in state.replies if r.name == change.name), None)
-        if reply is None:
-            reply = Reply(change.name)
+        reply = stored.setdefault(change.name, Reply(change.name))
+        if reply not in state.replies:
             state.replies.append(reply)
         _apply_reply(state, reply, change, Mode.ADD, sources)
 
