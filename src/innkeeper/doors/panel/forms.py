@@ -88,10 +88,10 @@ class MailAccountForm(forms.Form):
 
     password = password_field(label=gettext_lazy("Password"), required=False)
     mailbox_enabled = forms.BooleanField(
-        label=gettext_lazy("Mailbox"),
+        label=gettext_lazy("Keep mail in a mailbox"),
         required=False,
         initial=True,
-        help_text=gettext_lazy("Stores mail here. Without it the address only passes mail on."),
+        help_text=gettext_lazy("Without one the address only passes mail on, or refuses it. What is stored stays."),
     )
     quota = forms.ChoiceField(label=gettext_lazy("Mailbox size"), initial=DEFAULT, widget=forms.RadioSelect)
     quota_amount = forms.DecimalField(

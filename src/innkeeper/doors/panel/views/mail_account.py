@@ -87,7 +87,9 @@ def _checked_field(request: PanelRequest, form: MailAccountForm, name: str) -> H
         raise Http404
     # Only this field is judged: the others are not filled in yet.
     bound = form[name]
-    return render(request, "panel/field.html", {"field": bound, "check": True}, status=422 if bound.errors else 200)
+    return render(
+        request, "panel/field.html", {"field": bound, "check": request.path}, status=422 if bound.errors else 200
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,0 +1,93 @@
+"""The pages of a mail user, and what each visitor chooses for itself."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from innkeeper.accounts.models import Account
+from innkeeper.core.passwords import verify_mail
+from innkeeper.mail.models import Autoresponder, MailAccount, Recipient
+from tests.people import PASSWORD
+
+pytestmark = pytest.mark.django_db
+LogIn = Callable[..., Client]
+BOB = "bob@example.test"
+SECRET = "Kx4!paper-Moon"
+
+
+def text_of(response: Any) -> str:
+    return html.unescape(response.content.decode())
+
+
+def test_the_own_password_is_changed_and_only_this_session_stays(bob: MailAccount, log_in: LogIn) -> None:
+    here, elsewhere = log_in(BOB), log_in(BOB)
+    response = here.post("/own/password/", {"current": PASSWORD, "password": SECRET}, follow=True)
+    assert "Your password was changed." in text_of(response)
+    assert verify_mail(SECRET, MailAccount.objects.get().password)
+    assert here.get("/own/").status_code == 200
+    assert elsewhere.get("/own/").status_code == 302
+
+
+def test_the_present_password_is_needed_for_a_new_one(bob: MailAccount, log_in: LogIn) -> None:
+    response = log_in(BOB).post("/own/password/", {"current": "wrong-Guess", "password": SECRET})
+    assert response.status_code == 422
+    assert 'id="id_current_error"' in text_of(response)
+    assert not verify_mail(SECRET, MailAccount.objects.get().password)
+
+
+def test_a_weak_password_says_what_is_wrong(bob: MailAccount, log_in: LogIn) -> None:
+    response = log_in(BOB).post("/own/password/", {"current": PASSWORD, "password": "xbobx1"})
+    assert response.status_code == 422
+    assert "must not contain the name" in text_of(response)
+
+
+def test_the_automatic_reply_is_switched_on_and_off(bob: MailAccount, log_in: LogIn) -> None:
+    client = log_in(BOB)
+    values = {"reply_enabled": "on", "reply_subject": "Away", "reply_text": "Back soon.", "reply_until": "2027-01-31"}
+    assert "On: senders get your answer" in text_of(client.post("/own/reply/", values, follow=True))
+    reply = Autoresponder.objects.get()
+    assert (reply.enabled, reply.text, str(reply.end_date)) == (True, "Back soon.", "2027-01-31")
+    assert "Back soon." in text_of(client.get("/own/reply/"))
+    client.post("/own/reply/", values | {"reply_enabled": ""})
+    assert not Autoresponder.objects.get().enabled
+
+
+def test_a_reply_without_text_is_refused(bob: MailAccount, log_in: LogIn) -> None:
+    response = log_in(BOB).post("/own/reply/", {"reply_enabled": "on"})
+    assert response.status_code == 422 and "Write what the answer says." in text_of(response)
+
+
+def test_forwarding_is_set_refused_and_emptied(bob: MailAccount, log_in: LogIn) -> None:
+    client = log_in(BOB)
+    client.post("/own/forwarding/", {"redirect_enabled": "on", "redirect": "me@example.net"})
+    assert Recipient.objects.values_list("address", flat=True).get() == "me@example.net"
+    response = client.post("/own/forwarding/", {"redirect_enabled": "on", "redirect": BOB})
+    assert response.status_code == 422 and 'id="id_redirect_error"' in text_of(response)
+    client.post("/own/forwarding/", {"redirect": ""})
+    assert not Recipient.objects.exists() and not MailAccount.objects.get().redirect_enabled
+
+
+def test_losing_panel_access_ends_the_session_at_once(bob: MailAccount, log_in: LogIn) -> None:
+    client = log_in(BOB)
+    MailAccount.objects.update(cp_access=False)
+    assert client.get("/own/").status_code == 302
+
+
+def test_owners_have_no_pages_of_a_mail_user(alice: Account, log_in: LogIn) -> None:
+    assert log_in("alice").get("/own/").status_code == 403
+
+
+@pytest.mark.parametrize(("login", "path"), [("alice", "/settings/"), (BOB, "/own/look/")])
+def test_the_colours_are_kept_with_the_account_and_set_on_the_first_byte(
+    login: str, path: str, alice: Account, bob: MailAccount, log_in: LogIn
+) -> None:
+    client = log_in(login)
+    assert 'data-scheme="auto"' in text_of(client.get(path))
+    client.post(path, {"color_scheme": "dark"})
+    assert 'data-scheme="dark"' in text_of(log_in(login).get(path))
+    assert client.post(path, {"color_scheme": "pink"}).status_code == 422
