@@ -12,7 +12,8 @@ from innkeeper.doors.xmlapi.results import error_fragment
 from innkeeper.doors.xmlapi.versions import Version
 from innkeeper.doors.xmlapi.writer import Writer, escape
 from innkeeper.mail import queries
-from innkeeper.mail.queries import AccountInfo, Part, ReplyInfo, SitePreferences
+from innkeeper.mail.queries import AccountInfo, Part, ReplyInfo, SettingsRow, SitePreferences
+from innkeeper.mail.scope import account_not_found
 
 FIRST_WITH_LIMIT = Version.parse("1.6.6.0")
 FIRST_WITH_END_DATE = Version.parse("1.6.8.0")
@@ -30,24 +31,64 @@ def write_infos(call: Call, site_id: int, names: Sequence[str] | None, flags: fr
     wanted = Part.NOTHING
     for flag in flags:
         wanted |= PARTS.get(flag, Part.NOTHING)
-    infos = queries.account_infos(call.actor, site_id, names, wanted)
     writer = call.writer
-    line, inner, innermost = writer.line(), writer.line(1), writer.line(2)
-    text_of = _formatter(writer, flags, call.version)
     found = False
-    for info in infos:
-        found = True
-        if isinstance(info, AccountInfo):
-            writer.append(text_of(info))
-        else:
-            name, error = info
-            writer.append(
-                f"{line}<result>{error_fragment(error, inner)}{inner}<mailname>{innermost}<name>{escape(name)}</name>"
-                f"{inner}</mailname>{line}</result>"
-            )
+    if wanted is Part.NOTHING:
+        row_text = _row_formatter(writer, flags, call.version)
+        for rows in queries.settings_rows(call.actor, site_id, names):
+            found = True
+            writer.append("".join(map(row_text, rows)))
+    else:
+        text_of = _formatter(writer, flags, call.version)
+        for info in queries.account_infos(call.actor, site_id, names, wanted):
+            found = True
+            writer.append(text_of(info) if isinstance(info, AccountInfo) else missing_text(writer, info[0]))
     if not found:
         with call.result():
             pass
+
+
+def missing_text(writer: Writer, name: str) -> str:
+    """The result of a name that has no account."""
+    line, inner, innermost = writer.line(), writer.line(1), writer.line(2)
+    return (
+        f"{line}<result>{error_fragment(account_not_found(name), inner)}{inner}<mailname>{innermost}"
+        f"<name>{escape(name)}</name>{inner}</mailname>{line}</result>"
+    )
+
+
+def _row_formatter(writer: Writer, flags: frozenset[str], version: Version) -> Callable[[SettingsRow | str], str]:
+    """How a row becomes the text of its result, for requests that ask for settings alone.
+
+    Names, GUIDs and words of our own need no escaping.
+    """
+    result, inside, line, deeper = (writer.line(depth) for depth in range(4))
+    head = f"{result}<result>{inside}<status>ok</status>{inside}<mailname>{line}<id>%d</id>{line}<name>%s</name>"
+    settings = f"{deeper}<enabled>%s</enabled>{deeper}<quota>%d</quota>"
+    usage = f"{deeper}<usage>%d</usage>"
+    limit = f"{line}<outgoing-messages-mbox-limit>%s</outgoing-messages-mbox-limit>"
+    no_password, no_description = f"{line}<password/>", f"{line}<description/>"
+    tail = f"{inside}</mailname>{result}</result>"
+    with_settings, with_usage = "mailbox" in flags, "mailbox-usage" in flags
+    with_limit = version >= FIRST_WITH_LIMIT
+
+    def text_of(row: SettingsRow | str) -> str:
+        if isinstance(row, str):
+            return missing_text(writer, row)
+        id_, name, enabled, quota, used, antivir, messages, guid, description = row
+        mailbox = settings % ("true" if enabled else "false", quota) if with_settings else ""
+        if with_usage:
+            mailbox += usage % used
+        if mailbox:
+            mailbox = f"{line}<mailbox>{mailbox}{line}</mailbox>"
+        password = f"{line}<user-guid>{guid}</user-guid>" if guid else no_password
+        text = f"{head % (id_, name)}{mailbox}{password}{line}<antivir>{antivir}</antivir>"
+        if not with_limit:
+            return text + tail
+        described = f"{line}<description>{escape(description)}</description>" if description else no_description
+        return f"{text}{limit % ('default' if messages is None else messages)}{described}{tail}"
+
+    return text_of
 
 
 def _formatter(writer: Writer, flags: frozenset[str], version: Version) -> Callable[[AccountInfo], str]:
