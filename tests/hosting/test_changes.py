@@ -132,12 +132,14 @@ def test_a_renamed_site_takes_all_its_addresses_along(admin: Actor, bakery: Webs
     Recipient.objects.create(account=ann, kind="group", address="joe@cakes.example")
     Recipient.objects.create(account=ann, kind="group", address="joe@elsewhere.example")
     Recipient.objects.create(account=joe, kind="redirect", address="ann@bakery.example")
+    MailService.objects.filter(site=bakery.pk).update(unknown_action="forward", forward_address="joe@cakes.example")
     update_site(admin, cakes.pk, SiteChanges(name="Törtchen.example"))
     assert set(statuses()) == {"bakery.example", "törtchen.example", "shop.törtchen.example"}
     assert column("svc_mail_login", "username") == ["ann@bakery.example", "joe@xn--trtchen-90a.example"]
     assert sorted(Recipient.objects.values_list("address", flat=True)) == [
         "ann@bakery.example", "joe@elsewhere.example", "joe@xn--trtchen-90a.example",
     ]  # fmt: skip
+    assert column("svc_mail_catchall", "target") == ["joe@xn--trtchen-90a.example"]
     assert MailService.objects.get(site=cakes).domain_key == "@xn--trtchen-90a.example"
     assert events()[-1] == (
         "domain_update",

@@ -11,7 +11,7 @@ from innkeeper.hosting.operations.status import end_sessions
 from innkeeper.mail.operations import move_site_graves, refresh_site_replies
 
 # Addresses repeat the domain so that look-ups need no join; set statements, a site may have 100,000 accounts.
-# Recipients come first: they are found through the old addresses.
+# What points at the addresses comes first: it is found through the old ones.
 _RECIPIENTS = """
 UPDATE mail_recipient SET address =
   (SELECT n.local_part FROM mail_mailname n WHERE n.address = mail_recipient.address) || %s
@@ -19,6 +19,10 @@ WHERE address IN (SELECT n.address FROM mail_mailname n WHERE n.site_id = %s)
 AND NOT EXISTS (SELECT 1 FROM mail_recipient r JOIN mail_mailname n ON n.address = mail_recipient.address
   WHERE r.account_id = mail_recipient.account_id AND r.kind = mail_recipient.kind
   AND r.address = n.local_part || %s)"""
+_FORWARDS = """
+UPDATE mail_mailservice SET forward_address =
+  (SELECT n.local_part FROM mail_mailname n WHERE n.address = mail_mailservice.forward_address) || %s
+WHERE forward_address IN (SELECT n.address FROM mail_mailname n WHERE n.site_id = %s)"""
 _NAMES = "UPDATE mail_mailname SET address = local_part || %s WHERE site_id = %s"
 _SERVICE = "UPDATE mail_mailservice SET domain_key = %s WHERE site_id = %s"
 
@@ -55,5 +59,6 @@ def _rename_addresses(site: Site, ascii_name: str) -> None:
     key = f"@{ascii_name}"
     with connection.cursor() as cursor:
         cursor.execute(_RECIPIENTS, [key, site.pk, key])
+        cursor.execute(_FORWARDS, [key, site.pk])
         cursor.execute(_NAMES, [key, site.pk])
         cursor.execute(_SERVICE, [key, site.pk])
