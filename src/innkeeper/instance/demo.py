@@ -25,6 +25,11 @@ LOGIN = "demo"
 ACCOUNT = "hello"
 DELIVERY_TIMEOUT_S = 20
 NOT_SERVED = "1017"
+EXISTS = "1007"
+
+
+class ExistsError(InstanceError):
+    """An object of that name is there already."""
 
 
 class NotServedError(InstanceError):
@@ -46,9 +51,9 @@ def run(instance: Instance, report: Report) -> list[dict[str, Any]]:
     api = XMLClient(instance)
     password = secrets.token_urlsafe(12)
     mark = secrets.token_hex(8)
-    customer = step(f"customer {LOGIN}", lambda: api.call(_customer()))
-    site = step(f"webspace and site {SITE}", lambda: api.call(_webspace(customer, instance.host)))
-    step(f"mail account {ACCOUNT}@{SITE}", lambda: api.call(_account(site, password)))
+    customer = step(f"customer {LOGIN}", lambda: api.make(_customer(), _find("customer", "login", LOGIN)))
+    site = step(f"webspace and site {SITE}", lambda: api.make(_webspace(customer), _find("webspace", "name", SITE)))
+    step(f"mail account {ACCOUNT}@{SITE}", lambda: api.make(_account(site, password), _password(site, password)))
     step("message taken by SMTP", lambda: _send(instance, mark))
     step("message read by IMAP", lambda: _read(instance, password, mark))
     return steps
@@ -60,6 +65,13 @@ class XMLClient:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._context = ssl.create_default_context(cafile=str(instance.certificate))
+
+    def make(self, body: str, otherwise: str) -> str:
+        """Make an object; if a demonstration before was cut short after it, do the other thing with what it made."""
+        try:
+            return self.call(body)
+        except ExistsError:
+            return self.call(otherwise)
 
     def call(self, body: str) -> str:
         """Run one operation; the id in its result. Raises InstanceError with the error's text."""
@@ -85,6 +97,8 @@ class XMLClient:
             code = result.findtext(".//errcode")
             if code == NOT_SERVED:
                 raise NotServedError(f"{error.text}")
+            if code == EXISTS:
+                raise ExistsError(f"{error.text}")
             raise InstanceError(f"The demonstration failed: {error.text} (error {code}).")
         return result.findtext(".//id") or ""
 
@@ -97,11 +111,13 @@ def _customer() -> str:
     )
 
 
-def _webspace(customer: str, address: str) -> str:
-    return (
-        f"<webspace><add><gen_setup><name>{SITE}</name><owner-id>{customer}</owner-id>"
-        f"<ip_address>{address}</ip_address><htype>none</htype></gen_setup></add></webspace>"
-    )
+def _webspace(customer: str) -> str:
+    setup = f"<name>{SITE}</name><owner-id>{customer}</owner-id><htype>none</htype>"
+    return f"<webspace><add><gen_setup>{setup}</gen_setup></add></webspace>"
+
+
+def _find(operator: str, key: str, value: str) -> str:
+    return f"<{operator}><get><filter><{key}>{value}</{key}></filter><dataset><gen_info/></dataset></get></{operator}>"
 
 
 def _account(site: str, password: str) -> str:
@@ -110,6 +126,15 @@ def _account(site: str, password: str) -> str:
         "<mailbox><enabled>true</enabled></mailbox>"
         f"<password><value>{escape(password)}</value><type>plain</type></password>"
         "</mailname></filter></create></mail>"
+    )
+
+
+def _password(site: str, password: str) -> str:
+    return (
+        f"<mail><update><set><filter><site-id>{site}</site-id><mailname><name>{ACCOUNT}</name>"
+        "<mailbox><enabled>true</enabled></mailbox>"
+        f"<password><value>{escape(password)}</value><type>plain</type></password>"
+        "</mailname></filter></set></update></mail>"
     )
 
 
