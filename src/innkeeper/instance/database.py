@@ -87,12 +87,29 @@ def drop_roles(instance: Instance) -> None:
                 connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
-def set_up(instance: Instance, ids: Ids) -> None:
-    """Migrate and make the administrator, as the panel's user. Raises InstanceError with what it said."""
+def grant_views(instance: Instance) -> None:
+    """Let the daemons' role read every service view. Migrations do so too, but only for the role of their time."""
+    from psycopg import sql
+
+    with _connect(instance) as connection:
+        views = connection.execute(
+            "SELECT viewname FROM pg_views WHERE schemaname = 'public' AND viewname LIKE 'svc\\_%'"
+        ).fetchall()
+        for (view,) in views:
+            grant = sql.SQL("GRANT SELECT ON {} TO {}")
+            connection.execute(grant.format(sql.Identifier(view), sql.Identifier(instance.database.lookup_role)))
+
+
+def set_up(instance: Instance, ids: Ids) -> bool:
+    """Migrate, and make the administrator if there is none, as the panel's user. Tells whether it was made.
+
+    Raises InstanceError with what the program said.
+    """
+    password = instance.secrets / "admin-password"
     done = subprocess.run(
         [str(instance.python), "-m", "innkeeper.upkeep.setup"],
         env=program_environment(instance),
-        input=read_secret(instance.secrets / "admin-password") + "\n",
+        input=(read_secret(password) if password.exists() else "") + "\n",
         capture_output=True,
         text=True,
         check=False,
@@ -109,6 +126,9 @@ def set_up(instance: Instance, ids: Ids) -> None:
             f"The database could not be made ready: {lines[-1] if lines else 'no message'}"
             f" (all of it: {instance.log_dir}/setup.log)"
         )
+    if instance.database.server:
+        grant_views(instance)
+    return "administrator created" in done.stdout
 
 
 def program_environment(instance: Instance) -> dict[str, str]:

@@ -24,16 +24,11 @@ SITE = "example.test"
 LOGIN = "demo"
 ACCOUNT = "hello"
 DELIVERY_TIMEOUT_S = 20
-NOT_SERVED = "1017"
 EXISTS = "1007"
 
 
 class ExistsError(InstanceError):
     """An object of that name is there already."""
-
-
-class NotServedError(InstanceError):
-    """The endpoint does not serve an operation that the demonstration needs."""
 
 
 def run(instance: Instance, report: Report) -> list[dict[str, Any]]:
@@ -87,16 +82,12 @@ class XMLClient:
             connection.request("POST", PATH, packet.encode(), headers)
             answer = connection.getresponse()
             text = answer.read()
-        if answer.status == http.client.NOT_FOUND:
-            raise NotServedError(f"{PATH} is not there.")
         if answer.status != http.client.OK:
             raise InstanceError(f"The demonstration failed: {PATH} answered {answer.status} {answer.reason}.")
         result = ET.fromstring(text)  # noqa: S314 - the panel's own answer
         error = result.find(".//errtext")
         if error is not None:
             code = result.findtext(".//errcode")
-            if code == NOT_SERVED:
-                raise NotServedError(f"{error.text}")
             if code == EXISTS:
                 raise ExistsError(f"{error.text}")
             raise InstanceError(f"The demonstration failed: {error.text} (error {code}).")

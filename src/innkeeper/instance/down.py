@@ -44,6 +44,6 @@ def down(state: Path, report: Report, *, purge: bool) -> None:
 
 def _close_parents(instance: Instance) -> None:
     path = instance.state / OPENED
-    if path.exists():
+    if path.exists() and users.present(instance):
         machine.close_parents(instance, users.ids(instance), [Path(p) for p in json.loads(path.read_text())])
         path.unlink()

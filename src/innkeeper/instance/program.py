@@ -90,6 +90,11 @@ def record(instance: Instance) -> None:
     write_file(instance.program.parent / READY, version() + "\n", mode=0o644)
 
 
+def was_ever_recorded(instance: Instance) -> bool:
+    """Whether any version has made the database ready from this folder."""
+    return (instance.program.parent / READY).exists()
+
+
 def is_recorded(instance: Instance) -> bool:
     """Whether the database has been made ready by this version already."""
     path = instance.program.parent / READY

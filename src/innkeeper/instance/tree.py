@@ -52,10 +52,14 @@ def make_folders(instance: Instance, ids: Ids) -> None:
             path.chmod(mode)
 
 
-def make_secrets(instance: Instance, ids: Ids, database_password: str | None) -> None:
-    """Make the secrets that are missing, each readable by the one who uses it."""
+def make_secrets(instance: Instance, ids: Ids, database_password: str | None, *, first: bool) -> None:
+    """Make the secrets that are missing, each readable by the one who uses it.
+
+    The administrator's password is made for the first set-up alone: whoever removes the file later wants it gone.
+    """
     folder = instance.secrets
-    _keep(folder / "admin-password", lambda: secrets.token_urlsafe(15), mode=0o600)
+    if first:
+        _keep(folder / "admin-password", lambda: secrets.token_urlsafe(15), mode=0o600)
     _keep(folder / "supervisor-password", lambda: secrets.token_hex(24), mode=0o600)
     _keep(folder / "signing-key", lambda: secrets.token_urlsafe(48), mode=0o640, gid=ids.group)
     if instance.database.server is None:

@@ -47,7 +47,8 @@ def describe(wanted: Wanted) -> tuple[Instance, bool]:
     """
     state = check_state_path(wanted.state)
     if not (state / FILE_NAME).exists():
-        if state.exists() and any(state.iterdir()):
+        # A file of that name is the first that an `up` writes; one that was cut short there may go on.
+        if state.exists() and any(path.name != f"{FILE_NAME}.new" for path in state.iterdir()):
             raise InstanceError(f"{state} is not empty and holds no instance. Name an empty or a new folder.")
         return (
             Instance.new(
@@ -87,11 +88,15 @@ def up(wanted: Wanted, report: Report) -> dict[str, Any]:
         machine.check_ports(instance.host, instance.ports)
 
     ids = users.ensure(instance)
+    instance.state.mkdir(mode=0o755, parents=True, exist_ok=True)
+    instance.save(ids.group)
     tree.make_folders(instance, ids)
     _open_parents(instance, ids, report)
-    instance.save(ids.group)
     password = database_password(wanted.database_url) if wanted.database_url else None
-    tree.make_secrets(instance, ids, password)
+    first = not program.was_ever_recorded(instance)
+    # An `up` that was cut short may have made the administrator with the password of its file: that one stays.
+    fresh = first and not (instance.secrets / "admin-password").exists()
+    tree.make_secrets(instance, ids, password, first=first)
     certificate_changed = tree.make_certificate(instance, ids)
     program.lay(instance)
     _check_program(instance, ids)
@@ -113,7 +118,9 @@ def up(wanted: Wanted, report: Report) -> dict[str, Any]:
                 supervisor.stop(name)
         if instance.database.server:
             database.make_roles(instance)
-        database.set_up(instance, ids)
+        if not database.set_up(instance, ids) and fresh:
+            (instance.secrets / "admin-password").unlink()
+            report.step("the database has its administrator already, with the password of before")
         program.record(instance)
     started = _start(instance, supervisor, names, changed, report)
     program.forget_old(instance)
@@ -186,11 +193,10 @@ def _demo(instance: Instance, report: Report) -> list[dict[str, Any]] | None:
     if path.exists():
         steps: list[dict[str, Any]] = json.loads(path.read_text())
         return steps
-    try:
-        steps = demo.run(instance, report)
-    except demo.NotServedError as error:
-        report.step(f"the demonstration is left out: {error}")
+    if not (instance.secrets / "admin-password").exists():
+        report.step("the demonstration is left out: the administrator's password is not known here")
         return None
+    steps = demo.run(instance, report)
     write_file(path, json.dumps(steps) + "\n", mode=0o644)
     return steps
 
@@ -199,11 +205,12 @@ def summary(instance: Instance, steps: list[dict[str, Any]] | None) -> dict[str,
     """Where everything is. No secret."""
     ports = dataclasses.asdict(instance.ports)
     panel = ports.pop("panel")
+    password_file = instance.secrets / "admin-password"
     return {
         "panel": {
             "url": f"https://{instance.host}:{panel}/",
             "admin": "admin",
-            "password_file": str(instance.secrets / "admin-password"),
+            "password_file": str(password_file) if password_file.exists() else None,
         },
         **{name: {"host": instance.host, "port": port} for name, port in ports.items()},
         "database": instance.database.shown,
@@ -216,9 +223,12 @@ def show(result: dict[str, Any], instance: Instance, new: bool) -> None:
     """Print where to log in; the password only the first time."""
     out = sys.stdout
     out.write(f"\nPanel       {result['panel']['url']}  (user admin)\n")
-    if new:
+    if not result["panel"]["password_file"]:
+        out.write("Password    the one that the administrator has\n")
+    elif new:
         out.write(f"Password    {(instance.secrets / 'admin-password').read_text().strip()}  (shown once)\n")
-    out.write(f"            it stands in {result['panel']['password_file']}\n")
+    if result["panel"]["password_file"]:
+        out.write(f"            it stands in {result['panel']['password_file']}\n")
     for name, label in (("smtp", "SMTP"), ("submission", "Submission"), ("imap", "IMAP"), ("pop3", "POP3")):
         out.write(f"{label:<12}{result[name]['host']}:{result[name]['port']}\n")
     out.write(f"ManageSieve {result['sieve']['host']}:{result['sieve']['port']}\n")
