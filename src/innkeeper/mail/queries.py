@@ -149,9 +149,10 @@ def _all(site_id: int, parts: Part, own: int | None) -> Iterator[AccountInfo | t
     while True:
         condition, parameters = ("", []) if own is None else (" AND a.id = %s", [own])
         rows = _rows(
-            f"{_ACCOUNT} WHERE a.site_id = %s AND a.id > %s AND n.kind = 'account'{condition}"
+            # Both sides of the join start where the last chunk ended: a merge join would read one from its beginning.
+            f"{_ACCOUNT} WHERE a.site_id = %s AND a.id > %s AND n.account_id > %s AND n.kind = 'account'{condition}"
             f" ORDER BY a.id LIMIT {CHUNK}",
-            [site_id, last, *parameters],
+            [site_id, last, last, *parameters],
         )
         infos = [AccountInfo(*row) for row in rows]
         _fill(infos, site_id, parts)

@@ -56,7 +56,9 @@ def _bury_all(operation: Operation, site: Site) -> list[AccountRef]:
     """Bury every account of a site, some at a time: a site may have more than fit into memory."""
     removed: list[AccountRef] = []
     last = 0
-    while states := load("a.site_id = %s AND a.id > %s", [site.id, last], replies=True, limit=BATCH):
+    # Both sides of the join start where the last batch ended: a merge join would read one from its beginning.
+    condition = "a.site_id = %s AND a.id > %s AND n.account_id > %s"
+    while states := load(condition, [site.id, last, last], replies=True, limit=BATCH):
         bury(operation, site, states)
         removed += [AccountRef(state.id, state.name) for state in states]
         last = states[-1].id

@@ -44,8 +44,8 @@ def refresh_site(site_id: int) -> None:
     (site,) = find_sites([site_id])
     last = 0
     scripted = "EXISTS (SELECT 1 FROM mail_sievescript c WHERE c.account_id = a.id AND c.active)"
-    condition = f"a.site_id = %s AND a.id > %s AND {scripted}"
-    while states := load(condition, [site.id, last], replies=True, limit=BATCH):
+    condition = f"a.site_id = %s AND a.id > %s AND n.account_id > %s AND {scripted}"
+    while states := load(condition, [site.id, last, last], replies=True, limit=BATCH):
         pairs = [(state, state.copy()) for state in states]
         for _, after in pairs:
             refresh(site, after)
