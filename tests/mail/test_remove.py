@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from innkeeper.core.errors import NotFound
-from innkeeper.core.models import OutboxEvent
+from innkeeper.core.models import AuditEntry, OutboxEvent
 from innkeeper.core.operation import planning
 from innkeeper.mail.models import Grave, MailAccount, MailName
 from innkeeper.mail.operations import (
@@ -92,6 +92,17 @@ def test_foreign_and_missing_sites_answer_alike(site: World) -> None:
     for actor, site_id in ((site.charlie, site.alice_site), (site.bob, site.alice_site), (site.alice, 999_999)):
         with pytest.raises(NotFound, match=r"^Site does not exist\.$"):
             remove_accounts(actor, RemoveAccounts(site_id))
+
+
+def test_records_of_many_are_written_on_the_way_and_all_of_them(site: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("innkeeper.core.operation.RECORDS_IN_MEMORY", 2)
+    monkeypatch.setattr("innkeeper.mail.operations.remove.BATCH", 2)
+    AuditEntry.objects.all().delete()
+    remove_accounts(site.alice, RemoveAccounts(site.alice_site))
+    assert list(AuditEntry.objects.order_by("id").values_list("object_name", flat=True)) == [
+        "sales@alice.example", "info@alice.example", "third@alice.example",
+    ]  # fmt: skip
+    assert OutboxEvent.objects.filter(event="mailname_delete").count() == 3
 
 
 def test_two_and_a_hundred_take_the_same_number_of_statements(site: World) -> None:

@@ -62,6 +62,8 @@ AUDIT_COLUMNS = (
     "at", "actor_kind", "actor_id", "login", "address", "door", "operation", "object_type", "object_id",
     "object_name", "detail",
 )  # fmt: skip
+RECORDS_IN_MEMORY = 10_000
+"""More are written before the end of the operation, in its transaction: one may change a million objects."""
 OUTBOX_COLUMNS = ("at", "event", "object_type", "object_id", "login", "address", "parameters", "state")
 
 
@@ -111,6 +113,8 @@ class Operation:
     def audit(self, object_type: str, object_id: int, object_name: str, detail: str = "") -> None:
         """Record the change of one object. `detail` must not hold a secret."""
         self._audit.append((object_type, object_id, object_name, detail))
+        if len(self._audit) >= RECORDS_IN_MEMORY and self.plan is None:
+            self._write_records()
 
     def event(
         self,
@@ -143,6 +147,8 @@ class Operation:
             for event, object_id, parameters in self._events
         ]
         insert("core_outboxevent", OUTBOX_COLUMNS, events)
+        self._audit.clear()
+        self._events.clear()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
