@@ -179,7 +179,7 @@ def removed(actor: Actor, limit: int) -> list[Removed]:
 
 def count(actor: Actor, request: ListRequest) -> Count:
     """How many accounts match the filters of a request."""
-    matching = _filtered(actor, request)
+    matching = _selection(actor, request, None)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT COUNT(*) FROM (SELECT 1 FROM {matching.source} WHERE {matching.where}"
@@ -221,8 +221,9 @@ Key = tuple[Any, int]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """FROM and WHERE of the accounts that match: `a` is the account and `n` its name."""
+    """FROM and WHERE of the accounts that match: `a` is the account, `n` its name, `id` the account's id in either."""
 
+    id: str
     source: str
     where: str
     params: list[Any]
@@ -231,7 +232,7 @@ class Selection:
         """Ids of the first accounts in an order, under one more condition."""
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT a.id FROM {self.source} WHERE {self.where} AND {condition} ORDER BY {order} LIMIT {size:d}",
+                f"SELECT {self.id} FROM {self.source} WHERE {self.where} AND {condition} ORDER BY {order} LIMIT {size:d}",
                 [*self.params, *values],
             )
             return [row[0] for row in cursor.fetchall()]
@@ -270,60 +271,70 @@ def _decode(text: str, sort: Sort) -> Key | None:
     return (connection.ops.adapt_datetimefield_value(moment.astimezone(UTC)), number)
 
 
-def _like(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
 def _own_sites(actor: Actor) -> tuple[str, list[Any]]:
     condition, params = visible(actor)
     return f"SELECT s.id FROM {SITE_WITH_OWNER} WHERE {condition}", params
 
 
-def _filtered(actor: Actor, request: ListRequest) -> Selection:
-    """The accounts that the actor may see and the request's filters let through.
+def _selection(actor: Actor, request: ListRequest, sort: Sort | None) -> Selection:
+    """The accounts that the actor may see and the request's filters let through, with the tables that an order needs.
 
-    CROSS JOIN fixes the order of the loops on SQLite, which has no statistics to find it: whoever sees everything
-    walks the index of the order and stops after a page; everybody else starts from their own sites.
+    CROSS JOIN fixes the order of the loops on SQLite, which has no statistics to find it. Whoever sees everything and
+    filters nothing walks the index of the order and stops after a page; otherwise the most selective table comes first.
     """
-    where = ["n.account_id = a.id", "n.kind = 'account'"]
+    tables = []
+    if sort is Sort.NAME or request.search:
+        tables.append("mail_mailname n")
+    if sort in {Sort.USED, Sort.LOGIN} or request.show or not tables:
+        tables.insert(0 if not request.search else 1, "mail_mailaccount a")
+    first = tables[0][-1]
+    where = [*_conditions(request)]
     params: list[Any] = []
-    source = "mail_mailaccount a CROSS JOIN mail_mailname n"
-    if request.sort is Sort.NAME or request.search:
-        source = "mail_mailname n CROSS JOIN mail_mailaccount a"
+    if len(tables) == 2:
+        where.append("n.account_id = a.id")
+    if "mail_mailname n" in tables:
+        where.append("n.kind = 'account'")
     if request.site_id is not None or not actor.is_administrator:
-        sites, site_params = _own_sites(actor)
-        source = f"({sites}) own CROSS JOIN mail_mailaccount a CROSS JOIN mail_mailname n"
-        params += site_params
-        where.append("a.site_id = own.id")
-        if request.site_id is not None:
-            where.append("own.id = %s")
-            params.append(request.site_id)
+        sites, params = _own_sites(actor)
+        tables.insert(0, f"({sites}) own")
+        where.insert(0, f"{first}.site_id = own.id")
+    if request.site_id is not None:
+        where.insert(0, "own.id = %s")
+        params = [*params, request.site_id]
     if request.search:
-        text = request.search.strip().lower()
-        if text.isascii():
-            where.append("n.address LIKE %s ESCAPE '\\'")
-        else:
-            # Addresses are stored in ASCII; the readable form of a domain stands at its site.
-            text = text.rpartition("@")[2]
-            where.append("n.site_id IN (SELECT id FROM hosting_site WHERE name LIKE %s ESCAPE '\\')")
-        params.append(_like(text))
+        text = request.search.lower()
+        params = [*params, text if text.isascii() else text.rpartition("@")[2]]
+    return Selection(
+        "a.id" if "mail_mailaccount a" in tables else "n.account_id",
+        " CROSS JOIN ".join(tables),
+        " AND ".join(where) or "TRUE",
+        params,
+    )
+
+
+def _conditions(request: ListRequest) -> Iterator[str]:
+    """What the request's filters ask. The search's text is the last parameter."""
     if request.show is Show.OVER_QUOTA:
-        where.append("a.quota >= 0 AND a.used_bytes >= a.quota")
+        yield "a.quota >= 0 AND a.used_bytes >= a.quota"
     elif request.show is Show.SUSPENDED:
-        where.append("NOT a.mailbox_enabled")
+        yield "NOT a.mailbox_enabled"
     elif request.show is Show.NEVER_USED:
-        where.append("a.mailbox_enabled AND a.last_login_at IS NULL")
-    return Selection(source, " AND ".join(where), params)
+        yield "a.mailbox_enabled AND a.last_login_at IS NULL"
+    if request.search:
+        find = "strpos" if connection.vendor == "postgresql" else "instr"
+        # Addresses are stored in ASCII; the readable form of a domain stands at its site.
+        readable = f"n.site_id IN (SELECT id FROM hosting_site WHERE {find}(name, %s) > 0)"
+        yield f"{find}(n.address, %s) > 0" if request.search.isascii() else readable
 
 
 def _ids(actor: Actor, request: ListRequest, key: Key | None, backwards: bool, size: int) -> list[int]:
     """Ids of so many accounts beyond a key, in the direction of reading."""
-    selection = _filtered(actor, request)
+    selection = _selection(actor, request, request.sort)
     descending = request.descending != backwards
     direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
     if request.sort is Sort.NAME:
-        order = f"n.address {direction}"
+        # A search reads the names in the order of the table: in the order of the index it would jump for each row.
+        order = f"n.address || '' {direction}" if request.search else f"n.address {direction}"
         if key is None:
             return selection.ids("TRUE", [], order, size)
         return selection.ids(f"n.address {beyond} %s", [key[0]], order, size)

@@ -42,7 +42,8 @@ def test_a_new_account_is_what_the_form_says(site: Site, log_in: LogIn) -> None:
         "/mail/new/",
         form(
             quota="limited", quota_amount="1.5", aliases="orders\nshop", redirect_enabled="on",
-            redirect="crm@example.net, x@example.org", reply_enabled="on", reply_subject="Away", reply_text="Back soon.",
+            redirect="crm@example.net, x@example.org", reply_enabled="on", reply_subject="Away",
+            reply_text="Back soon.",
             reply_until="2027-01-31", cp_access="on", outgoing_limit="50", description="Shop inbox",
         ),
     )  # fmt: skip
