@@ -16,6 +16,8 @@ from innkeeper.jobs.models import Job
 LATE = timedelta(minutes=1)
 SHOWN_FAILURES = 20
 
+UP = ("running", "starting")
+
 WITHOUT = {
     "keeper": "the mail daemons may lose the database when the panel stops",
     "hostd": "sessions are not ended and graves not emptied",
@@ -53,7 +55,7 @@ def _programs() -> Iterator[Entry]:
     except (OSError, RuntimeError) as error:
         yield Entry("hostd", False, f"does not answer ({error}): {WITHOUT['hostd']}. Run ./innkeeper up.")
         return
-    down = [name for name, program in programs.items() if program["state"] != "running"]
+    down = [name for name, program in programs.items() if program["state"] not in UP]
     for name in down:
         yield Entry(name, False, f"does not run: {WITHOUT.get(name, 'it is needed')}. Run ./innkeeper up.")
     if not down:

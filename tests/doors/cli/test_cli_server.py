@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -16,8 +17,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
-from cli_panel import SOURCE, Panel, fresh_database
+from cli_panel import SOURCE, Panel, Result, fresh_database
+
+from innkeeper.doors.cli import wire
 
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="needs root to act as another user")
 
@@ -176,8 +180,46 @@ def test_a_command_that_was_begun_is_finished_before_the_listener_ends(lone_pane
         assert lone_panel.process is not None
         lone_panel.process.send_signal(signal.SIGTERM)
         connection.sendall(message[-1:])
-        assert json.loads(connection.recv(65536)[5:])["exit"] == 0
+        answer = wire.receive(connection)
+    assert isinstance(answer, dict)
+    assert answer["exit"] == 0
     assert lone_panel.process.wait(30) == 0
+
+
+@contextlib.contextmanager
+def writers_held_up(database: str) -> Iterator[None]:
+    """Nobody can write to the database meanwhile."""
+    if database.startswith("postgres"):
+        with psycopg.connect(database) as connection:
+            connection.execute("LOCK TABLE core_auditentry")
+            yield
+            connection.rollback()
+    else:
+        with Path(f"{database}.writer").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def test_a_listener_that_is_killed_in_the_middle_leaves_nothing_half_and_the_client_says_so(lone_panel: Panel) -> None:
+    lone_panel.migrate()
+    lone_panel.start()
+    lone_panel.ask("webspace.create", name="shop.test")
+    results: list[Result] = []
+    command = ("mail", "create", "joe@shop.test", "--alias", "sales")
+    client = threading.Thread(target=lambda: results.append(lone_panel.run(*command)))
+    with writers_held_up(lone_panel.database):
+        client.start()
+        client.join(1.0)  # by now the command waits for the right to write, or is on its way there
+        assert client.is_alive()
+        lone_panel.end(signal.SIGKILL)
+        client.join(30)
+    assert results[0].code == 1
+    assert "ended before it answered" in results[0].err or "does not answer" in results[0].err
+    lone_panel.start()
+    counts = "SELECT (SELECT count(*) FROM mail_mailaccount), (SELECT count(*) FROM mail_mailname)"
+    assert lone_panel.rows(counts) == [(0, 0)]
+    lone_panel.ok(*command)
+    assert lone_panel.rows(counts) == [(1, 2)]
 
 
 def test_a_reader_that_has_enough_ends_the_client_quietly(panel: Panel, site: str) -> None:

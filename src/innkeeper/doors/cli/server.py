@@ -62,12 +62,14 @@ def serve(listener: socket.socket, stop: threading.Event) -> None:
     """Answer commands, several at once, until `stop` is set and nobody waits any more."""
     listener.settimeout(0.2)
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="command") as pool:
+        stopping = False
         while True:
             try:
                 connection, _ = listener.accept()
             except TimeoutError:
-                if stop.is_set():
+                if stopping:
                     return
+                stopping = stop.is_set()  # whoever came just before that is served in one more round
                 continue
             connection.settimeout(WAIT_S)
             pool.submit(converse, connection)
