@@ -97,7 +97,7 @@ REPLIES = st.builds(
 
 
 @given(st.lists(REPLIES, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_text_gives_a_script_that_parses(replies: list[Reply]) -> None:
     parser = sievelib.parser.Parser()
     assert parser.parse(script(*replies)), parser.error
@@ -105,7 +105,7 @@ def test_any_text_gives_a_script_that_parses(replies: list[Reply]) -> None:
 
 @pytest.mark.skipif(shutil.which("sievec") is None, reason="needs dovecot-sieve")
 @given(st.lists(REPLIES, min_size=1, max_size=4))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_dovecots_compiler_takes_any_text(tmp_path: Path, replies: list[Reply]) -> None:
     source = tmp_path / "reply.sieve"
     source.write_text(script(*replies))
