@@ -30,8 +30,7 @@ def make_due(job: Job) -> None:
 
 
 def claimed(worker: str = "one") -> Job:
-    job = queue.claim("prompt", worker)
-    assert job is not None
+    (job,) = queue.claim("prompt", worker)
     return job
 
 
@@ -63,7 +62,7 @@ def test_ending_sessions_costs_an_operation_one_statement(django_assert_num_quer
 
 def test_an_idle_poll_is_one_read(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(1) as captured:
-        assert queue.claim("prompt", "one") is None
+        assert queue.claim("prompt", "one") == []
     assert captured.captured_queries[0]["sql"].startswith("SELECT")
 
 
@@ -85,14 +84,14 @@ def test_the_job_that_is_due_longest_comes_first(tmp_path: Path) -> None:
 
 def test_a_job_of_later_is_not_taken_now() -> None:
     tasks.fail_always.using(run_after=timezone.now() + timedelta(minutes=1)).enqueue()
-    assert queue.claim("prompt", "one") is None
+    assert queue.claim("prompt", "one") == []
 
 
 def test_a_job_that_is_held_is_given_to_nobody_else_until_its_lease_ends() -> None:
     tasks.fail_always.enqueue()
     job = claimed("one")
     assert timedelta(seconds=20) < job.due_at - timezone.now() <= timedelta(seconds=30)
-    assert queue.claim("prompt", "two") is None
+    assert queue.claim("prompt", "two") == []
     make_due(job)
     assert claimed("two").pk == job.pk
 
@@ -136,8 +135,34 @@ def test_a_job_that_kills_each_worker_is_given_up() -> None:
     for _ in range(3):
         claimed("victim")
         queue.release("victim")
-    assert queue.claim("prompt", "victim") is None
+    assert queue.claim("prompt", "victim") == []
     assert "death of its worker" in Job.objects.get().error
+
+
+def test_jobs_that_may_be_joined_run_as_one_call(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    for n in range(12):
+        tasks.note_all.enqueue([f"{notes}:{n}"])
+    tasks.fail_always.enqueue()
+    assert run_next("prompt", "one")
+    assert notes.read_text() == "0 1 2 3 4 5 6 7 8 9\n"
+    assert run_next("prompt", "one")
+    assert notes.read_text().splitlines()[1:] == ["10 11"]
+    assert [job.task for job in Job.objects.all()] == ["sample_tasks.fail_always"]
+
+
+def test_of_joined_jobs_that_failed_each_is_tried_again_alone(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    for name in ("a", "bad", "c"):
+        tasks.note_all.enqueue([f"{notes}:{name}"])
+    assert run_next("prompt", "one")
+    assert not notes.exists()
+    assert [job.attempts for job in Job.objects.all()] == [1, 1, 1]
+    for _ in range(5):
+        Job.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+        run_next("prompt", "one")
+    assert sorted(notes.read_text().split()) == ["a", "c"]
+    assert Job.objects.get().error == "ValueError: bad"
 
 
 def test_a_job_whose_task_is_gone_fails_with_its_name() -> None:
@@ -163,15 +188,13 @@ def test_scheduled_work_becomes_due_again_after_success_and_after_failure() -> N
     queue.install_schedule()
     entry = SCHEDULE[0]
     Job.objects.exclude(name=entry.name).update(due_at=timezone.now() + timedelta(days=1))
-    job = queue.claim("upkeep", "one")
-    assert job is not None
+    (job,) = queue.claim("upkeep", "one")
     queue.finish(job)
     stored = Job.objects.get(name=entry.name)
     assert abs(stored.due_at - timezone.now() - entry.every) < timedelta(seconds=10)
     make_due(stored)
     for _ in range(20):
-        job = queue.claim("upkeep", "one")
-        assert job is not None
+        (job,) = queue.claim("upkeep", "one")
         queue.fail(job, "away")
         make_due(job)
     stored.refresh_from_db()
@@ -187,8 +210,8 @@ def test_workers_at_once_take_each_job_once() -> None:
     taken: list[int] = []
 
     def take(worker: str) -> None:
-        while job := queue.claim("prompt", worker):
-            taken.append(job.pk)
+        while jobs := queue.claim("prompt", worker):
+            taken.extend(job.pk for job in jobs)
         connection.close()
 
     threads = [threading.Thread(target=take, args=(f"w{n}",)) for n in range(4)]

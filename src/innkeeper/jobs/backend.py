@@ -27,11 +27,13 @@ UPKEEP = "upkeep"
 class LeasedTask(Task[Any, Any]):
     """A task with the length of its lease and the number of times it is tried.
 
-    A lease must be longer than the task ever runs: when it ends the job is given to another worker.
+    A lease must be longer than the task ever runs: when it ends the job is given to another worker. Up to `joined`
+    jobs that are due run as one call; such a task takes one list, and gets the members of all.
     """
 
     lease_s: int = 60
     tries: int = 8
+    joined: int = 1
 
 
 class JobBackend(BaseTaskBackend):

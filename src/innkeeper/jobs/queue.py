@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -24,37 +27,66 @@ def find_task(path: str) -> LeasedTask:
     return found
 
 
-def claim(queue: str, worker: str) -> Job | None:
-    """Take the job that is due longest, or None. It is this worker's until the end of its task's lease."""
+def claim(queue: str, worker: str) -> list[Job]:
+    """Take the job that is due longest, with those that may run in the same call; nothing if none is due.
+
+    They are this worker's until the end of their task's lease.
+    """
     due = Job.objects.filter(queue=queue, failed_at=None, due_at__lte=timezone.now()).order_by("due_at", "id")
     while due.exists():  # an idle poll must not take SQLite's writer lock
         with transaction.atomic():
-            job = due.select_for_update(skip_locked=True).first()
-            if job is None:
-                return None
-            lease_s, tries = _terms(job)
+            first = due.select_for_update(skip_locked=True).first()
+            if first is None:
+                return []
+            terms = _terms(first.task)
             now = timezone.now()
-            if job.name is None and job.attempts >= tries:
+            if first.name is None and first.attempts >= terms.tries:
                 # Each attempt so far ended with the death of its worker: not again.
-                job.failed_at, job.worker = now, ""
-                job.error = job.error or "Each attempt ended with the death of its worker."
-                job.save(update_fields=["failed_at", "worker", "error"])
+                first.failed_at, first.worker = now, ""
+                first.error = first.error or "Each attempt ended with the death of its worker."
+                first.save(update_fields=["failed_at", "worker", "error"])
                 continue
-            job.due_at = now + timedelta(seconds=lease_s)
-            job.attempts += 1
-            job.worker = worker
-            job.save(update_fields=["due_at", "attempts", "worker"])
-            return job
-    return None
+            jobs = [first]
+            if terms.joined > 1 and not first.attempts:  # one that failed runs alone, so that it fails alone
+                fresh = due.filter(task=first.task, attempts=0).exclude(pk=first.pk)
+                jobs += fresh.select_for_update(skip_locked=True)[: terms.joined - 1]
+            for job in jobs:
+                job.due_at = now + timedelta(seconds=terms.lease_s)
+                job.attempts += 1
+                job.worker = worker
+            Job.objects.filter(pk__in=[job.pk for job in jobs]).update(
+                due_at=first.due_at, attempts=first.attempts, worker=worker
+            )
+            return jobs
+    return []
 
 
-def _terms(job: Job) -> tuple[int, int]:
-    """Lease in seconds and number of tries of a job; of one whose task is gone, enough to report that once."""
+class Terms(NamedTuple):
+    """On which terms a task's jobs are given out."""
+
+    lease_s: int = 60
+    tries: int = 1
+    joined: int = 1
+
+
+def _terms(path: str) -> Terms:
+    """The terms of a task; of one that is gone, enough to report that once."""
     try:
-        task = find_task(job.task)
+        task = find_task(path)
     except (ImportError, LookupError):
-        return 60, 1
-    return task.lease_s, task.tries
+        return Terms()
+    return Terms(task.lease_s, task.tries, task.joined)
+
+
+def run(jobs: Sequence[Job]) -> None:
+    """Call the task of jobs that were claimed together. Raises what it raises."""
+    task = find_task(jobs[0].task)
+    calls = [json.loads(job.arguments) for job in jobs]
+    if len(calls) == 1:
+        ((args, kwargs),) = calls
+        task.call(*args, **kwargs)
+    else:
+        task.call([member for (members,), _ in calls for member in members])
 
 
 def finish(job: Job) -> None:
@@ -76,8 +108,7 @@ def fail(job: Job, error: str) -> None:
     wait = min(FIRST_RETRY * 2 ** min(job.attempts - 1, 16), LAST_RETRY)
     if entry := scheduled(job):
         mine.update(due_at=now + min(wait, entry.every), worker="", error=error)
-        return
-    if job.attempts >= _terms(job)[1]:
+    elif job.attempts >= _terms(job.task).tries:
         mine.update(failed_at=now, worker="", error=error)
     else:
         mine.update(due_at=now + wait, worker="", error=error)

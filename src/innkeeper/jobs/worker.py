@@ -6,7 +6,6 @@ be killed at any moment: its jobs are returned when its successor starts, or whe
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -16,7 +15,7 @@ import threading
 
 import django
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 logger = logging.getLogger("innkeeper.jobs")
 
@@ -35,22 +34,24 @@ def worker_name() -> str:
 
 
 def run_next(queue: str, worker: str) -> bool:
-    """Run the job that is due longest; False if none is."""
-    from innkeeper.jobs.queue import claim, fail, find_task, finish
+    """Run the job that is due longest, with those that may run in the same call; False if none is."""
+    from innkeeper.jobs.queue import claim, fail, finish, run
 
-    job = claim(queue, worker)
-    if job is None:
+    jobs = claim(queue, worker)
+    if not jobs:
         return False
     try:
-        args, kwargs = json.loads(job.arguments)
-        find_task(job.task).call(*args, **kwargs)
+        run(jobs)
     except (OperationalError, InterfaceError):
-        raise  # the database is away; the lease returns the job
+        raise  # the database is away; the lease returns the jobs
     except Exception as error:
-        logger.exception("%s failed (attempt %d)", job.task, job.attempts)
-        fail(job, f"{type(error).__name__}: {error}")
+        logger.exception("%s failed (attempt %d)", jobs[0].task, jobs[0].attempts)
+        for job in jobs:
+            fail(job, f"{type(error).__name__}: {error}")
     else:
-        finish(job)
+        with transaction.atomic():
+            for job in jobs:
+                finish(job)
     return True
 
 
