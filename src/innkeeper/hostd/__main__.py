@@ -13,6 +13,7 @@ from types import FrameType
 
 from innkeeper.hostd.actions import Actions
 from innkeeper.hostd.server import Server
+from innkeeper.instance import logs
 from innkeeper.instance.config import Instance
 
 
@@ -26,6 +27,7 @@ def main() -> int:
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, end)
+    logs.watch(instance)
     logging.getLogger("innkeeper.hostd").info("listening")
     server.serve(listener)
     return 0

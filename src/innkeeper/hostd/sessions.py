@@ -32,8 +32,8 @@ def end(instance: Instance, usernames: Collection[str]) -> int:
     again, and one that was let in with a password of before cannot.
     """
     wanted = set(usernames)
-    ended = sum(processes.send(process, signal.SIGTERM) for process in _dovecot(instance, wanted))
-    return ended + _end_submission(instance, wanted)
+    ended = _end_submission(instance, wanted)
+    return ended + sum(processes.send(process, signal.SIGTERM) for process in _dovecot(instance, wanted))
 
 
 def _dovecot(instance: Instance, wanted: set[str]) -> list[processes.Process]:
@@ -50,11 +50,11 @@ def _dovecot(instance: Instance, wanted: set[str]) -> list[processes.Process]:
     if done.returncode:
         raise RuntimeError(f"Dovecot does not tell its sessions: {done.stderr.strip()[-200:]}")
     rows = [line.split("\t") for line in done.stdout.splitlines()[1:]]
-    master = _master(instance.run_dir / "dovecot" / "master.pid")
+    master = processes.of_pid_file(instance.run_dir / "dovecot" / "master.pid")
     # The columns are username, proto, pid, ip and more.
     pids = {int(row[2]) for row in rows if len(row) > 2 and row[0] in wanted and row[2].isdigit()}
     found = (processes.read(pid) for pid in pids)
-    return [process for process in found if process is not None and process.parent == master]
+    return [p for p in found if p is not None and master is not None and p.parent == master.pid]
 
 
 def _end_submission(instance: Instance, wanted: set[str]) -> int:
@@ -64,9 +64,9 @@ def _end_submission(instance: Instance, wanted: set[str]) -> int:
         return 0
     owners = _owners(instance)
     inodes = {inode for peer, inode in peers.items() if owners.get(peer) in wanted or peer not in owners}
-    master = _master(instance.spool / "pid" / "master.pid")
+    master = processes.of_pid_file(instance.spool / "pid" / "master.pid")
     ended = 0
-    for process in _children(master):
+    for process in _children(master) if master else []:
         if process.command == "smtpd":
             for inode, fd in _sockets(process.pid).items():
                 if inode in inodes:
@@ -129,11 +129,9 @@ def _owners(instance: Instance) -> dict[tuple[str, str], str]:
     return {(row[0], row[1]): row[2] for row in rows if len(row) == 3}
 
 
-def _children(parent: int) -> list[processes.Process]:
-    if not parent:
-        return []
+def _children(parent: processes.Process) -> list[processes.Process]:
     found = (processes.read(int(path.name)) for path in PROC.iterdir() if path.name.isdigit())
-    return [process for process in found if process is not None and process.parent == parent]
+    return [process for process in found if process is not None and process.parent == parent.pid]
 
 
 def _sockets(pid: int) -> dict[str, int]:
@@ -147,11 +145,3 @@ def _sockets(pid: int) -> dict[str, int]:
     except OSError:  # it ended meanwhile
         return {}
     return found
-
-
-def _master(path: Path) -> int:
-    """The pid in a daemon's own pid file, which root wrote; 0 if it does not run."""
-    try:
-        return int(path.read_text().strip())
-    except (OSError, ValueError):
-        return 0

@@ -47,6 +47,14 @@ def read(pid: int) -> Process | None:
     return Process(pid, int(fields[19]), int(fields[1]), head.partition("(")[2])
 
 
+def of_pid_file(path: Path) -> Process | None:
+    """The process in a daemon's own pid file, which root wrote; None if it does not run."""
+    try:
+        return read(int(path.read_text().strip()))
+    except (OSError, ValueError):
+        return None
+
+
 def has_mark(pid: int, instance: Instance) -> bool:
     """Whether the process was started by the instance's supervisor, directly or not.
 

@@ -116,7 +116,8 @@ def dovecot_conf(layout: Layout) -> str:
 base_dir = {layout.run}/dovecot
 state_dir = {layout.run}/dovecot-state
 instance_name = {layout.name}
-log_path = {layout.log}/dovecot.log
+# Supervisor writes the log, and keeps it within bounds.
+log_path = /dev/stderr
 import_environment = TZ CORE_OUTOFMEM CORE_ERROR {layout.environment_mark}
 protocols = imap pop3 lmtp sieve
 listen = {layout.host}
