@@ -11,7 +11,6 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from innkeeper.permissions.posix.acl import AclError
 from innkeeper.permissions.posix.translate import TooManyEntriesError
 from innkeeper.permissions.report import Problem, Report
 from innkeeper.permissions.rules.vocabulary import EntryFlag
-from innkeeper.permissions.stores.base import NO_MEASURES, Store
+from innkeeper.permissions.stores.base import NO_MEASURES, Measures, Store
 from innkeeper.permissions.stores.layout import measures
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -29,6 +28,11 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLO
 BATCH = 1024
 # Each level of a tree holds one descriptor; deeper trees are reported, not walked.
 MAX_DEPTH = 900
+# Hard links are counted, and this many are named.
+_TOLD_LINKS = 20
+_REMEMBERED = 4096
+_UNKNOWN: Any = object()
+_KIND = 0o170000
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _PROTECTED_HARDLINKS = Path("/proc/sys/fs/protected_hardlinks")
 
@@ -37,18 +41,8 @@ class StoppedError(Exception):
     """A rule that does not say to go on met an error."""
 
 
-@dataclass(slots=True)
-class Pending:
-    """A change that is decided and not yet made."""
-
-    target: int | str
-    name: str
-    inode: int
-    ground: Ground
-    old: Any
-    new: Any
-    is_folder: bool
-
+# A change that is decided and not yet made: target, name (empty for the folder itself), inode, ground, old, new state.
+Pending = tuple[int | str, str, int, Ground, Any, Any]
 
 # Told of a path, its ground and its states before and after; of a folder that would be made, only the path.
 Watcher = Callable[[tuple[str, ...], Ground | None, Any, Any], None]
@@ -166,18 +160,21 @@ class Walker:
         needs = measures(self.policy, ground, node, st.st_uid) if node else NO_MEASURES
         key = (state, needs) if needs is not NO_MEASURES else state
         wanted = self._wanted(ground, key, state, needs, names)
-        if wanted is not None and wanted != state:
-            self._make(names, [Pending(fd, "", st.st_ino, ground, state, wanted, True)])
+        if wanted is not None:
+            self._make(names, [(fd, "", st.st_ino, ground, state, wanted)])
 
     def _scan(self, fd: int, ground: Ground, node: Node | None, names: list[str]) -> list[str]:
         os.fchdir(fd)
-        report, store, policy = self.report, self.store, self.policy
+        policy, read = self.policy, self.store.read
         children = node.children if node else {}
-        has_masks = bool(policy.any_masks or (node and node.masks))
+        # Most files are alike: no rule names them, they inherit the same, and what is there is what was there before.
         plain: Ground | None = None
-        if ground.passes and not ground.depends_on_owner:
+        if ground.passes and not ground.depends_on_owner and not policy.any_masks and not (node and node.masks):
             plain = policy.child(ground, None, False)
-        read = store.read
+        known = plain.cache if plain else {}
+        regular, unknown = stat.S_IFREG, _UNKNOWN
+        visits_all = ground.passes or bool(policy.any_masks)
+        alike = 0
         subs: list[str] = []
         pending: list[Pending] = []
         with os.scandir(fd) as entries:
@@ -185,52 +182,61 @@ class Walker:
                 name = entry.name
                 try:
                     st = entry.stat(follow_symlinks=False)
+                    if plain and st.st_mode & 0o170000 == regular and st.st_nlink == 1 and name not in children:
+                        state = read(name, st)
+                        wanted = known.get(state, unknown)
+                        if wanted is None:
+                            alike += 1
+                        elif wanted is unknown:
+                            self._file(plain, name, st, names, pending)
+                        else:
+                            alike += 1
+                            pending.append((name, name, st.st_ino, plain, state, wanted))
+                    elif stat.S_ISDIR(st.st_mode):
+                        if visits_all or name in children:
+                            subs.append(name)
+                    else:
+                        here = plain if name not in children else None
+                        here = here or self._ground_of(ground, node, name, st)
+                        if here is not None:
+                            self._file(here, name, st, names, pending)
                 except OSError as error:
-                    self._failed(error, names, name, ground)
-                    continue
-                kind = st.st_mode & 0o170000
-                if kind == stat.S_IFDIR:
-                    if ground.passes or name in children or policy.any_masks:
-                        subs.append(name)
-                    continue
-                if kind not in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK):
-                    report.skipped["link" if kind == stat.S_IFLNK else "device"] += 1
-                    continue
-                if plain is not None and not has_masks and name not in children:
-                    here = plain
-                else:
-                    below = children.get(name)
-                    if below is not None and below.leave_alone:
-                        report.skipped["left alone"] += 1
-                        continue
-                    masked = policy.matching(node, name)
-                    here = policy.child_file(ground, below, masked, (st.st_uid, st.st_gid))
-                    if not here.reaches:
-                        continue
-                if st.st_nlink > 1:
-                    self._hard_link(names, name, here)
-                    continue
-                report.files += 1
-                try:
-                    state = read(name, st)
-                except OSError as error:
-                    self._failed(error, names, name, here)
-                    continue
-                wanted = here.cache.get(state)
-                if wanted is None:
-                    wanted = self._wanted(here, state, state, NO_MEASURES, [*names, name])
-                if wanted is not None and wanted is not state and wanted != state:
-                    pending.append(Pending(name, name, st.st_ino, here, state, wanted, False))
-                    if len(pending) >= BATCH:
-                        self._make(names, pending)
-                        pending = []
-                        self._tell()
+                    self._failed(error, names, name, plain or ground)
+                if len(pending) >= BATCH:
+                    self._make(names, pending)
+                    pending = []
+                    self._tell()
+        self.report.files += alike
         if pending:
             self._make(names, pending)
         self._tell()
         present = set(subs)
         missing = [name for name, below in children.items() if name not in present and _creates(below)]
         return subs + [name for name in missing if self._is_missing(fd, name)]
+
+    def _ground_of(self, ground: Ground, node: Node | None, name: str, st: os.stat_result) -> Ground | None:
+        """The ground of a file that is not like all others, or None when no rule is about it."""
+        below = node.children.get(name) if node else None
+        if below is not None and below.leave_alone:
+            self.report.skipped["left alone"] += 1
+            return None
+        here = self.policy.child_file(ground, below, self.policy.matching(node, name), (st.st_uid, st.st_gid))
+        return here if here.reaches else None
+
+    def _file(self, here: Ground, name: str, st: os.stat_result, names: list[str], pending: list[Pending]) -> None:
+        """Look at one thing that is no folder, in the current directory."""
+        kind = st.st_mode & _KIND
+        if kind not in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK):
+            self.report.skipped["link" if kind == stat.S_IFLNK else "device"] += 1
+            return
+        if st.st_nlink > 1:
+            self._hard_link(names, name)
+            return
+        self.report.files += 1
+        state = self.store.read(name, st)
+        wanted = self._wanted(here, state, state, NO_MEASURES, [*names, name])
+        if wanted is not None:
+            pending.append((name, name, st.st_ino, here, state, wanted))
 
     def _named_only(self, fd: int, ground: Ground, node: Node | None, names: list[str]) -> list[str]:
         """Nothing is inherited from here, so only what rules name is visited."""
@@ -244,24 +250,17 @@ class Walker:
                 continue
             if stat.S_ISDIR(st.st_mode):
                 subs.append(name)
-            elif stat.S_ISREG(st.st_mode) and not below.leave_alone:
-                self._named_file(fd, ground, below, [*names, name], st)
+                continue
+            here = self._ground_of(ground, node, name, st)
+            if here is not None:
+                os.fchdir(fd)
+                pending: list[Pending] = []
+                try:
+                    self._file(here, name, st, names, pending)
+                except OSError as error:
+                    self._failed(error, names, name, here)
+                self._make(names, pending)
         return subs
-
-    def _named_file(self, fd: int, ground: Ground, node: Node, names: list[str], st: os.stat_result) -> None:
-        name = names[-1]
-        here = self.policy.child_file(ground, node, (), (st.st_uid, st.st_gid))
-        if not here.reaches:
-            return
-        if st.st_nlink > 1:
-            self._hard_link(names[:-1], name, here)
-            return
-        os.fchdir(fd)
-        self.report.files += 1
-        state = self.store.read(name, st)
-        wanted = self._wanted(here, state, state, NO_MEASURES, names)
-        if wanted is not None and wanted != state:
-            self._make(names[:-1], [Pending(name, name, st.st_ino, here, state, wanted, False)])
 
     def _enter(
         self, fd: int, ground: Ground, node: Node | None, names: list[str], depth: int
@@ -335,64 +334,67 @@ class Walker:
         self.report.created += 1
         return True
 
-    def _wanted(self, ground: Ground, key: Hashable, state: Any, needs: Any, names: list[str]) -> Any:
-        found = ground.cache.get(key)
-        if found is None:
-            try:
-                found = self.store.want(ground, state, needs)
-            except (TooManyEntriesError, AclError) as error:
-                code = "too-many-entries" if isinstance(error, TooManyEntriesError) else "bad-acl"
-                self._problem(Problem("/".join(names), code, str(error), self._rules_of(ground)), ground)
-                return None
-            # States differ as much as owners and lists do; a tree with more of them than this gains nothing
-            # by remembering.
-            if len(ground.cache) > 4096:
-                ground.cache.clear()
-            ground.cache[key] = found
+    def _wanted(self, ground: Ground, key: Hashable, state: Any, needs: Measures, names: list[str]) -> Any:
+        """What is to be written, or None when all is well or nothing can be done."""
+        found = ground.cache.get(key, _UNKNOWN)
+        if found is not _UNKNOWN:
+            return found
+        try:
+            found = self.store.want(ground, state, needs)
+        except (TooManyEntriesError, AclError) as error:
+            code = "too-many-entries" if isinstance(error, TooManyEntriesError) else "bad-acl"
+            self._problem(Problem("/".join(names), code, str(error), self._rules_of(ground)), ground)
+            return None
+        # States differ as much as owners and lists do; a tree with more of them than this gains nothing by remembering.
+        if len(ground.cache) > _REMEMBERED:
+            ground.cache.clear()
+        if found == state:
+            found = None
+        ground.cache[key] = found
         return found
 
     def _make(self, names: list[str], pending: list[Pending]) -> None:
         """Record, then make, the changes of one folder."""
         if self.watch:
-            for item in pending:
-                self.watch((*names, item.name) if item.name else tuple(names), item.ground, item.old, item.new)
+            for _, name, _, ground, old, new in pending:
+                self.watch((*names, name) if name else tuple(names), ground, old, new)
         self.report.changed += len(pending)
-        for ground, count in Counter(item.ground for item in pending).items():
+        for ground, count in Counter(item[3] for item in pending).items():
             for number in {number for origin in ground.origins for number in origin}:
                 self.report.by_rule[number] += count
-        if self.dry:
+        if self.dry or not pending:
             return
         if self.journal:
-            self.journal.record(names, ((item.name, item.inode, item.old, item.new) for item in pending))
+            self.journal.record(names, ((name, inode, old, new) for _, name, inode, _, old, new in pending))
         write = self.store.write
-        for item in pending:
+        for target, name, inode, ground, old, new in pending:
             try:
-                if self.pins and not item.is_folder:
-                    self._write_pinned(item)
+                if name and self.pins:
+                    self._write_pinned(name, inode, old, new)
                 else:
-                    write(item.target, item.old, item.new, is_folder=item.is_folder)
+                    write(target, old, new, is_folder=not name)
             except OSError as error:
                 self.report.changed -= 1
-                self._failed(error, names, item.name, item.ground)
+                self._failed(error, names, name, ground)
 
-    def _write_pinned(self, item: Pending) -> None:
+    def _write_pinned(self, name: str, inode: int, old: Any, new: Any) -> None:
         """Write through a descriptor of the very object that was looked at.
 
         Needed where users may link to files of others: a name could mean another file by now.
         """
-        fd = os.open(item.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             st = os.fstat(fd)
-            if st.st_ino != item.inode or st.st_nlink > 1 or stat.S_ISLNK(st.st_mode):
+            if st.st_ino != inode or st.st_nlink > 1 or stat.S_ISLNK(st.st_mode):
                 raise FileNotFoundError(errno.ENOENT, "another object has the name now")
-            self.store.write(f"/proc/self/fd/{fd}", item.old, item.new, is_folder=False, follow=True)
+            self.store.write(f"/proc/self/fd/{fd}", old, new, is_folder=False, follow=True)
         finally:
             os.close(fd)
 
-    def _hard_link(self, names: list[str], name: str, ground: Ground) -> None:
+    def _hard_link(self, names: list[str], name: str) -> None:
         """A file with several names may belong to another tree as well."""
         self.report.skipped["hard link"] += 1
-        if ground.reaches and self.report.skipped["hard link"] <= 20:
+        if self.report.skipped["hard link"] <= _TOLD_LINKS:
             path = "/".join([*names, name])
             self.report.problem(Problem(path, "hard-link", "has several names and was left alone"))
 

@@ -31,6 +31,10 @@ class PosixState(NamedTuple):
     default: bytes | None
 
 
+# Without the detour over the names of the fields, which costs as much as a system call.
+_state = tuple.__new__
+
+
 class PosixStore:
     """Access and default lists by their extended attributes, a call each and no other program."""
 
@@ -62,7 +66,7 @@ class PosixStore:
             access = os.getxattr(target, ACCESS, follow_symlinks=False)
         else:
             access = None
-        return PosixState(mode, st.st_uid, st.st_gid, access, None)
+        return _state(PosixState, (mode, st.st_uid, st.st_gid, access, None))
 
     def want(self, ground: Ground, state: PosixState, measures: Measures = NO_MEASURES) -> PosixState:
         """What the rules want.
@@ -103,9 +107,10 @@ class PosixStore:
         Owner first, for it clears bits; then the lists, which set the mode bits; special bits last.
         """
         plain = isinstance(target, int)
-        if (old.uid, old.gid) != (new.uid, new.gid):
+        owner_changed = old.uid != new.uid or old.gid != new.gid
+        if owner_changed:
             os.chown(target, new.uid, new.gid, follow_symlinks=plain or follow)
-        if (old.access, old.mode & 0o777) != (new.access, new.mode & 0o777):
+        if old.access != new.access or (old.mode ^ new.mode) & 0o777:
             # A list that says no more than mode bits is turned into mode bits by the kernel.
             packed = new.access or posix_acl.pack(posix_acl.of_mode(new.mode))
             os.setxattr(target, ACCESS, packed, 0, follow_symlinks=plain or follow)
@@ -114,7 +119,6 @@ class PosixStore:
                 os.removexattr(target, DEFAULT, follow_symlinks=plain or follow)
             else:
                 os.setxattr(target, DEFAULT, new.default, 0, follow_symlinks=plain or follow)
-        owner_changed = (old.uid, old.gid) != (new.uid, new.gid)
         if is_folder and (owner_changed or (old.mode ^ new.mode) & 0o7000):
             os.chmod(target, new.mode)  # noqa: PTH101 (a descriptor)
         elif owner_changed and new.mode & 0o7000:
