@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from innkeeper.permissions.nt import binary, sddl
 from innkeeper.permissions.nt import sid as sids
-from innkeeper.permissions.nt.acl import Ace, Descriptor
+from innkeeper.permissions.nt.acl import Descriptor, is_canonical
 from innkeeper.permissions.nt.rights import INHERITED
 from innkeeper.permissions.policy import Ground, Policy
 from innkeeper.permissions.posix import acl as posix_acl
@@ -48,14 +48,14 @@ def descriptor(ground: Ground, state: NTState, translator: Translator) -> Descri
             kept = [ace for ace in old.aces if not ace.flags & INHERITED and ace.sid not in decided and ace not in aces]
             # What an earlier run found and wrote down behind the inherited entries keeps its place there.
             first_inherited = next((at for at, ace in enumerate(old.aces) if ace.flags & INHERITED), len(old.aces))
-            before = [ace for ace in kept if ace in old.aces[:first_inherited]]
-            behind = [ace for ace in kept if ace not in before]
-            aces = [*_ordered([*aces[:own], *before]), *aces[own:], *behind]
+            own_before = old.aces[:first_inherited]
+            before = [ace for ace in kept if ace in own_before]
+            behind = [ace for ace in kept if ace not in own_before]
+            explicit = [*aces[:own], *before]
+            if is_canonical(own_before):
+                explicit.sort(key=lambda ace: not ace.deny)
+            aces = [*explicit, *aces[own:], *behind]
     return Descriptor(owner, group, tuple(aces), protected=ground.protected)
-
-
-def _ordered(aces: list[Ace]) -> list[Ace]:
-    return sorted(aces, key=lambda ace: not ace.deny)
 
 
 def _unpacked(attribute: bytes | None) -> Descriptor | None:
