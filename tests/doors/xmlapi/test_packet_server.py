@@ -250,3 +250,21 @@ def test_percent_encoded_paths_are_decoded_once(server: Server) -> None:
     with closing(server.connection()) as connection:
         connection.request("GET", "/enterprise/control/agent%2Ephp")
         assert connection.getresponse().status == 405
+
+
+def test_a_long_answer_is_sent_piece_by_piece_to_a_slow_reader(server: Server) -> None:
+    operations = 1000
+    body = b"<packet><server>" + b"<get><prefs/></get>" * operations + b"</server></packet>"
+    status, content = server.post(body, AUTH | {"HTTP_PRETTY_PRINT": "TRUE"})
+    assert status == 200
+    assert len(content) > 1024 * 1024
+    assert content.count(b"<status>ok</status>") == operations
+    head = b"POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nHTTP_PRETTY_PRINT: TRUE\r\nContent-Length: %d\r\n"
+    login = b"HTTP_AUTH_LOGIN: admin\r\nHTTP_AUTH_PASSWD: %s\r\n\r\n" % PASSWORD.encode()
+    with server.connect() as slow:
+        slow.sendall(head % (PATH.encode(), len(body)) + login + body)
+        first = slow.recv(1000)
+        # The answer waits for its reader, and nobody else does.
+        assert server.post(PROTOS, AUTH)[0] == 200
+        rest = receive(slow, b"")
+    assert (first + rest).partition(b"\r\n\r\n")[2] == content
