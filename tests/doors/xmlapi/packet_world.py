@@ -67,9 +67,11 @@ def account(id_: int, login: str, kind: Account.Kind, owner: Account | None, gui
 
 
 def webspace(id_: int, name: str, owner: Account, ascii_name: str = "") -> None:
-    """A webspace with its main site and its mail."""
+    """A webspace with its main site and its mail, with GUIDs that end in the id."""
     ascii_name = ascii_name or name
-    site = Site.objects.create(id=id_, name=name, ascii_name=ascii_name, created_at=timezone.now())
-    Webspace.objects.create(site=site, owner=owner)
+    site = Site.objects.create(
+        id=id_, name=name, ascii_name=ascii_name, guid=f"00000000-0000-4000-8000-{id_:012d}", created_at=timezone.now()
+    )
+    Webspace.objects.create(site=site, owner=owner, guid=f"00000000-0000-4000-9000-{id_:012d}")
     Site.objects.filter(pk=id_).update(webspace_id=id_)
     MailService.objects.create(site=site, domain_key=f"@{ascii_name}", bounce_address=f"site-{id_}@bounce.invalid")

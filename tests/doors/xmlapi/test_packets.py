@@ -1,8 +1,8 @@
 """Runs every packet pair: `tests/packets/OPERATOR/NAME.xml` and its answer, `NAME.answer.xml`.
 
 Answers are written from the protocol's reference, never recorded. In an answer `{id}`, `{text}`, `{any}`, `{guid}`,
-`{key}` and `{date}` stand for what cannot be known beforehand; white space between elements is free. A request says
-who sends it by `<?caller alice?>` at its beginning; without that it is the administrator.
+`{key}`, `{elements}` and `{date}` stand for what cannot be known beforehand; white space between elements is free. A
+request says who sends it by `<?caller alice?>` at its beginning; without that it is the administrator.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ HOLES = {
     "{any}": "[^<]*",
     "{guid}": "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "{key}": "[0-9a-f-]{32,36}",
+    "{elements}": "(?:<.*>)?",
     "{date}": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
 }
 

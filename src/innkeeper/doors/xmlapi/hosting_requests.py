@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from lxml import etree
 
-from innkeeper.core.errors import InvalidValue, NotFound, WrongStatus
+from innkeeper.core.errors import InvalidValue, NotFound, NotSupported, WrongStatus
 from innkeeper.doors.xmlapi.call import boolean_of, number_of, raw_text_of, text_of
 from innkeeper.doors.xmlapi.mail_requests import preferences
 from innkeeper.hosting.requests import Entitlements, HostingSettings, Preferences
 from innkeeper.mail.requests import Preferences as MailPreferences
 
 Element = etree._Element
+
+# Of the limits of outgoing mail a webspace has one of its own, for all its domains.
+UNSERVED_LIMITS = (
+    "outgoing-messages-mbox-limit",
+    "outgoing-messages-subscription-limit",
+    "outgoing-messages-enable-sendmail",
+    "outgoing-messages-overlimit-percent",
+)
 
 
 def hosting_of(operation: Element, type_: str | None) -> HostingSettings | None:
@@ -42,17 +50,28 @@ def pairs_of(block: Element | None, tag: str) -> dict[str, str]:
 def preferences_of(operation: Element, description: str | None) -> Preferences:
     """`prefs`, `performance` and the description."""
     prefs, performance = operation.find("prefs"), operation.find("performance")
+    if prefs is not None and (boolean_of(prefs, "icp-status") or text_of(prefs, "icp-permit")):
+        raise NotSupported("icp-status, icp-permit: this server keeps no such licences. Leave them out.")
     bandwidth = None if performance is None else text_of(performance, "bandwidth")
     if bandwidth is not None and not bandwidth.lstrip("-").replace(".", "", 1).isdigit():
         raise InvalidValue(f"bandwidth: {bandwidth!r} is no number of kB/s. Give one, or -1.", field="bandwidth")
     return Preferences(
         www=None if prefs is None else boolean_of(prefs, "www"),
         statistics_months=None if prefs is None else number_of(prefs, "stat_ttl"),
-        outgoing_limit=None if prefs is None else text_of(prefs, "outgoing-messages-domain-limit"),
+        outgoing_limit=_outgoing_limit(operation),
         bandwidth=None if not bandwidth else int(float(bandwidth)),
         max_connections=None if performance is None else number_of(performance, "max_connections"),
         description=description,
     )
+
+
+def _outgoing_limit(operation: Element) -> str | None:
+    """The limit stands in `mail` or in `prefs`; that in `mail` wins."""
+    for tag in ("mail", "prefs"):
+        block = operation.find(tag)
+        if block is not None and (text := text_of(block, "outgoing-messages-domain-limit")):
+            return text
+    return None
 
 
 def entitlements_of(operation: Element) -> Entitlements:
@@ -73,6 +92,9 @@ def mail_of(operation: Element) -> MailPreferences:
     mail = operation.find("mail")
     if mail is None:
         return MailPreferences()
+    for tag in UNSERVED_LIMITS:
+        if text_of(mail, tag) not in (None, "", "default"):
+            raise NotSupported(f"{tag}: this limit is the server's. Leave it out, or set it by server/set/prefs.")
     if mail.find("none") is not None:
         return MailPreferences(enabled=False)
     return preferences(mail)

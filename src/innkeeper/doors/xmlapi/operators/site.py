@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from django.db.models import F
+from lxml import etree
 
 from innkeeper.core import names
-from innkeeper.core.errors import NotFound
+from innkeeper.core.errors import NotFound, NotSupported
 from innkeeper.doors.xmlapi.call import Call, boolean_of, raw_text_of, text_of
 from innkeeper.doors.xmlapi.descriptors import answer_descriptors, describe_properties
 from innkeeper.doors.xmlapi.hosting_answers import (
@@ -26,7 +27,7 @@ from innkeeper.doors.xmlapi.writer import Writer
 from innkeeper.hosting.models import Site, Webspace
 from innkeeper.hosting.operations import create_site, remove_site, update_site
 from innkeeper.hosting.queries import find_site, find_webspace, properties_of, visible_sites, visible_webspaces
-from innkeeper.hosting.requests import NewSite, SiteChanges
+from innkeeper.hosting.requests import NewSite, Preferences, SiteChanges
 from innkeeper.hosting.statistics import figures_of
 
 OPERATOR = "site"
@@ -46,13 +47,20 @@ def add(call: Call) -> None:
             parent_id=_parent_id(call),
             status=status_of(text_of(setup, "status")),
             hosting=hosting_of(call.element, text_of(setup, "htype")),
-            preferences=preferences_of(call.element, raw_text_of(setup, "description")),
+            preferences=_preferences(call.element, raw_text_of(setup, "description")),
             mail_service=mail is None or boolean_of(mail, "mailservice") is not False,
         ),
     )
     with call.result() as writer:
         writer.leaf("id", site.pk)
         writer.leaf("guid", site.guid)
+
+
+def _preferences(operation: etree._Element, description: str | None) -> Preferences:
+    found = preferences_of(operation, description)
+    if found.outgoing_limit not in (None, "default"):
+        raise NotSupported("outgoing-messages-domain-limit: it belongs to the webspace. Set it there.")
+    return found
 
 
 def _webspace_id(call: Call) -> int | None:
@@ -99,7 +107,7 @@ def set_(call: Call) -> None:
         status=None if status is None else status_of(status),
         turn_off_action=None if setup is None else text_of(setup, "turn-off-action"),
         hosting=hosting_of(values, None),
-        preferences=preferences_of(values, None if setup is None else raw_text_of(setup, "description")),
+        preferences=_preferences(values, None if setup is None else raw_text_of(setup, "description")),
         new_guid=setup is not None and setup.find("guid") is not None,
     )
     answer_each(call, _selected(call), lambda each: update_site(call.actor, each.pk, changes), empty=True)
