@@ -207,9 +207,10 @@ def test_a_folder_closed_to_others_is_opened_for_passing_alone() -> None:
         ignore = shutil.ignore_patterns(".git", "var", "__pycache__", ".*_cache")
         shutil.copytree(REPOSITORY, clone, ignore=ignore)
         private = Private(folder / "s", clone / "innkeeper")
-        told = private.up().stdout
+        told = private.run("up", "--port-base", str(private.base)).stdout
         try:
             assert f"pass through {folder}" in told
+            assert "demonstration: message read by IMAP" in told
             private.serves()
             assert subprocess.run(
                 ["ls", str(folder)], user="nobody", group="nogroup", extra_groups=[], capture_output=True, check=False
@@ -249,6 +250,29 @@ def distribution(accounts: list[Path]) -> list[str]:
     """The lines of the accounts that no instance made."""
     lines = [line for path in accounts for line in path.read_text().splitlines()]
     return sorted(line for line in lines if not line.startswith("innkeeper-"))
+
+
+def test_two_at_once_on_one_folder_do_not_mix() -> None:
+    with tempfile.TemporaryDirectory(prefix="ik-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        private = Private(Path(folder) / "s")
+        words = [
+            str(private.script),
+            "up",
+            "--no-demo",
+            "--port-base",
+            str(private.base),
+            "--state",
+            str(private.state),
+        ]
+        both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        try:
+            said = [process.communicate(timeout=300)[1] for process in both]
+            assert sorted(process.returncode for process in both) == [0, 1], said
+            assert "Another `up` or `down` works on this folder" in "".join(said)
+            private.serves()
+        finally:
+            private.run("down", "--purge")
 
 
 class TestRefusals:

@@ -8,11 +8,11 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from innkeeper.instance import status
-from innkeeper.instance.config import Instance, InstanceError
+from innkeeper.instance import machine, status
+from innkeeper.instance.config import Instance, InstanceError, check_state_path
 from innkeeper.instance.down import down
 from innkeeper.instance.report import Report
 from innkeeper.instance.up import Wanted, describe, show, up
@@ -49,10 +49,14 @@ def parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def alone(state: Path) -> Iterator[None]:
-    """One `up` or `down` of a state folder at a time. The lock is the folder itself, or the one that will hold it."""
-    folder = state.resolve()
-    while not folder.is_dir():
-        folder = folder.parent
+    """One `up` or `down` of a state folder at a time. The lock is the folder itself, which is made for it.
+
+    A folder that was made for a command that then refused is removed again.
+    """
+    folder = check_state_path(state)
+    machine.check_root()
+    made = not folder.exists()
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
@@ -62,6 +66,9 @@ def alone(state: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+        if made:
+            with suppress(OSError):  # not empty any more, or gone
+                folder.rmdir()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,6 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
             text = json.dumps(result) if options.json else "\n".join(status.lines(result))
             sys.stdout.write(text + "\n")
             return 0 if result["up"] else 1
+        if options.command == "down":
+            Instance.load(options.state.resolve())  # or there is nothing to lock
         with alone(options.state):
             if options.command == "down":
                 down(options.state, Report(sys.stdout), purge=options.purge)
