@@ -186,6 +186,30 @@ def test_a_command_that_was_begun_is_finished_before_the_listener_ends(lone_pane
     assert lone_panel.process.wait(30) == 0
 
 
+def test_what_a_customer_wrote_cannot_command_the_terminal(panel: Panel, site: str) -> None:
+    evil = "\x1b]0;owned\x07 \x9b31m \u202eabc\nid: 1"
+    panel.ask("mail.create", address=f"joe@{site}", description=evil)
+    for words in (["mail", "info"], ["bin", "mail", "--info"], ["mail", "info", "--json"]):
+        out = panel.ok(*words, f"joe@{site}").out
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(out)
+        assert "\nid: 1" not in out
+    assert panel.ok("mail", "info", f"joe@{site}", "--json").json["description"] == evil
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
+def test_names_that_the_locale_cannot_show_end_no_command(panel: Panel, site: str, locale: str) -> None:
+    panel.ask("mail.create", address=f"joe@{site}", description="süß")
+    out = panel.ok("mail", "info", f"joe@{site}", env={"LANG": locale, "PYTHONIOENCODING": "ascii"}).out
+    assert "description:      s\\xfc\\xdf" in out
+    found = panel.ok("mail", "info", f"joe@{site}", "--json", env={"LANG": locale, "PYTHONIOENCODING": "ascii"}).json
+    assert found["description"] == "süß"
+
+
+def test_what_is_not_utf_8_is_said_to_be_so(panel: Panel, site: str) -> None:
+    result = panel.run("mail", "create", f"joe@{site}", "--password-stdin", stdin=b"caf\xe9-Kx4!\n")
+    assert (result.code, "not UTF-8" in result.err) == (2, True)
+
+
 @contextlib.contextmanager
 def writers_held_up(database: str) -> Iterator[None]:
     """Nobody can write to the database meanwhile."""

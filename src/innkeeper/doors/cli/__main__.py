@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -23,6 +24,7 @@ ELSEWHERE = ("up", "down", "status", "test")
 
 
 def usage() -> str:
+    """The help of all."""
     width = max(map(len, GROUPS))
     return "Usage: innkeeper COMMAND ... [--state DIR] [--json]\n\n" + "\n".join(
         f"  {name:<{width}}  {what}" for name, what in GROUPS.items()
@@ -32,7 +34,7 @@ def usage() -> str:
 def run(words: list[str]) -> int:
     """Run a command line; its exit code. Raises CommandFailed."""
     if not words or words[0] in ("-h", "--help"):
-        output.line(usage())
+        output.lines(usage())
         return 0 if words else USAGE
     name = words[0]
     if name not in GROUPS:
@@ -45,12 +47,18 @@ def run(words: list[str]) -> int:
 
 def main() -> int:
     words = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale that cannot show a name must not end a command
     try:
         code = run(words)
         sys.stdout.flush()
     except CommandFailed as error:
         output.failure(error.message, error.code, error.field, as_object="--json" in words)
         return error.code
+    except UnicodeError:
+        output.failure("What was given is not UTF-8. Write arguments and input in UTF-8.", USAGE, None, as_object=False)
+        return USAGE
     except BrokenPipeError:
         # Whoever read our output has enough, as `head` does; Python must not complain at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,8 @@
-"""What commands print."""
+"""What commands print.
+
+Texts come from customers and their mail users too, and are read at root's terminal: control characters, and those that
+turn the direction of writing around, are shown as `\\xNN` and the like, never sent.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,32 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+_TURNING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROL = (*range(0x20), 0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *_TURNING)
+_SHOWN = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _CONTROL}
+_IN_JSON = {code: f"\\u{code:04x}" for code in _CONTROL}
+
 
 def line(text: str) -> None:
     """One line for people or scripts."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(text.translate(_SHOWN) + "\n")
+
+
+def lines(text: str) -> None:
+    """Several lines."""
+    for one in text.split("\n"):
+        line(one)
 
 
 def as_json(value: Any) -> None:
     """One JSON value on a line of its own."""
-    line(json.dumps(value, ensure_ascii=False))
+    sys.stdout.write(json_text(value) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """JSON that is readable, and harmless at a terminal."""
+    any_character = sys.stdout.encoding.lower() in ("utf-8", "utf8")
+    return json.dumps(value, ensure_ascii=not any_character).translate(_IN_JSON)
 
 
 def failure(message: str, code: int, field: str | None, *, as_object: bool) -> None:
@@ -23,7 +44,7 @@ def failure(message: str, code: int, field: str | None, *, as_object: bool) -> N
     text = " ".join(message.split())
     if field and field not in text:
         text = f"{field}: {text}"
-    sys.stderr.write(f"innkeeper: {text}\n")
+    sys.stderr.write(f"innkeeper: {text.translate(_SHOWN)}\n")
     if as_object:
         as_json({"error": {"exit": code, "field": field, "message": text}})
 
@@ -53,10 +74,10 @@ class Rows:
         if self._as_object:
             for row in rows:
                 sys.stdout.write(", " if self._count else f'{{"{self._name}": [')
-                sys.stdout.write(json.dumps(row, ensure_ascii=False))
+                sys.stdout.write(json_text(row))
                 self._count += 1
         else:
-            sys.stdout.write("".join(self._shown(row) + "\n" for row in rows))
+            sys.stdout.write("".join(self._shown(row).translate(_SHOWN) + "\n" for row in rows))
             self._count += len(rows)
 
     def end(self) -> None:

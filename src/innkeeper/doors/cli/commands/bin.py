@@ -31,8 +31,8 @@ def main(words: list[str]) -> int:
 
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("--help", "-h"):
-        output.line("Usage: innkeeper bin UTILITY COMMAND ...\n\n  " + "\n  ".join(UTILITIES))
-        output.line("\n`innkeeper bin UTILITY --help` explains each.")
+        output.lines("Usage: innkeeper bin UTILITY COMMAND ...\n\n  " + "\n  ".join(UTILITIES))
+        output.lines("\n`innkeeper bin UTILITY --help` explains each.")
         return 0 if words else UTILITY[ExitCode.USAGE]
     name = words[0]
     if name not in UTILITIES:

@@ -79,7 +79,7 @@ def info(line: Line) -> int:
                 output.line(f"{name.replace('_', ' ').capitalize() + ':':<20}{value}")
         if reply["attachments"]:
             output.line(f"{'Attachments:':<20}{' '.join(reply['attachments'])}")
-    output.line(f"\nSUCCESS: Gathering information for '{address}' complete")
+    output.lines(f"\nSUCCESS: Gathering information for '{address}' complete")
     return 0
 
 

@@ -215,7 +215,7 @@ def info(line: Line) -> int:
         return 0
     for name, value in shown(account).items():
         output.line(f"{name + ':':<20}{value}")
-    output.line(f"\nSUCCESS: Gathering information for '{account['address']}' complete")
+    output.lines(f"\nSUCCESS: Gathering information for '{account['address']}' complete")
     return 0
 
 

@@ -74,7 +74,7 @@ class Line:
 def run(utility: Utility, words: list[str]) -> int:
     """Run a utility's command line."""
     if not words or words[0] in ("--help", "-h"):
-        output.line(usage(utility))
+        output.lines(usage(utility))
         return 0 if words else 1
     line = read(utility, words)
     return utility.verbs[line.verb].run(line)
