@@ -358,24 +358,30 @@ class Walker:
         if self.watch:
             for _, name, _, ground, old, new in pending:
                 self.watch((*names, name) if name else tuple(names), ground, old, new)
+        if not self.dry and pending:
+            pending = self._write(names, pending)
         self.report.changed += len(pending)
         for ground, count in Counter(item[3] for item in pending).items():
             for number in {number for origin in ground.origins for number in origin}:
                 self.report.by_rule[number] += count
-        if self.dry or not pending:
-            return
+
+    def _write(self, names: list[str], pending: list[Pending]) -> list[Pending]:
+        """Record and make changes; return those that succeeded."""
         if self.journal:
             self.journal.record(names, ((name, inode, old, new) for _, name, inode, _, old, new in pending))
         write = self.store.write
-        for target, name, inode, ground, old, new in pending:
+        failed: list[Pending] = []
+        for item in pending:
+            target, name, inode, ground, old, new = item
             try:
                 if name and self.pins:
                     self._write_pinned(name, inode, old, new)
                 else:
                     write(target, old, new, is_folder=not name)
             except OSError as error:
-                self.report.changed -= 1
+                failed.append(item)
                 self._failed(error, names, name, ground)
+        return [item for item in pending if item not in failed] if failed else pending
 
     def _write_pinned(self, name: str, inode: int, old: Any, new: Any) -> None:
         """Write through a descriptor of the very object that was looked at.

@@ -41,6 +41,19 @@ _VISIBLE = rights.READ_ATTRIBUTES | rights.READ_CONTROL | rights.READ_EA
 _WITH_ID = (sids.CREATOR_OWNER, sids.CREATOR_GROUP, *EVERYBODY)
 
 
+# Every code, with what it means; the documentation is checked against this table.
+CODES = {
+    "append-only": "to write and to append are one permission; a rule with only one of them is held strictly",
+    "attributes-visible": "whoever can reach an object sees its mode, owner, size and times, denied or not",
+    "delete-by-parent": "whether something may be deleted is asked of the folder above it, not of the thing itself",
+    "no-local-account": "the account is no user or group of this machine; only the NT store holds the rule",
+    "of-owner": "to change permissions, owner or attributes is in the power of the owner (and root) alone",
+    "one-default": "new files and new folders start alike, with what both have, until the next run",
+    "one-level": "what was meant for one level is passed on by folders made later, until the next run",
+    "owner-keeps-control": "who owns an object can change its permissions, denied or not",
+}
+
+
 def of_policy(policy: Policy) -> dict[int, list[Limit]]:
     """The limits of every usable rule, by its number; a rule without limits is held exactly."""
     return {rule.number: list(limits(policy, rule)) for rule in policy.rules if rule.number not in policy.unusable}
