@@ -18,7 +18,7 @@ from benchmarks.harness import ROUNDS, database, environment, prepare, scratch, 
 ACCOUNTS = 100_000
 READS = 20
 BUDGET_MS = 200
-PASSWORD = "Kx4!paper-Moon"  # noqa: S105
+PASSWORD = "Kx4!paper-Moon"
 PREPARE = f"""
 import django; django.setup()
 from django.db import connection, transaction
@@ -67,7 +67,7 @@ class Browser:
 
     def log_in(self) -> None:
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get("/login/")[2])
-        assert token  # noqa: S101
+        assert token
         form = {"login": "admin", "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
         status = self.get("/login/", form)[1]
         if status != 302:
@@ -79,7 +79,7 @@ def deep(browser: Browser, pages: int) -> str:
     path = "/mail/?sort=-used"
     for _ in range(pages):
         link = re.search(r'rel="next" href="([^"]+)"', browser.get(path)[2])
-        assert link  # noqa: S101
+        assert link
         path = link[1].replace("&amp;", "&")
     return path
 

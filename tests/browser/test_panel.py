@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from innkeeper.accounts.models import Account
 from innkeeper.core.passwords import verify_mail
 from innkeeper.hosting.models import Site
+from innkeeper.jobs.models import Job
 from innkeeper.mail.models import MailAccount, MailName
 from tests.people import PASSWORD, make_mailbox, make_many_mailboxes
 
@@ -97,6 +98,19 @@ def test_no_page_of_an_owner_has_an_accessibility_violation(
     expect(page.get_by_role("alert")).to_be_focused()
     found += violations(page)
     assert found == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_the_health_page_has_no_accessibility_violation(
+    scheme: str, width: int, open_page: Open, admin: Account
+) -> None:
+    Job.objects.create(
+        task="innkeeper.jobs.usage.refresh", created_at=timezone.now(), due_at=timezone.now() - timedelta(minutes=5)
+    )
+    page = open_page("admin", scheme=scheme, width=width)
+    page.get_by_role("link", name="Health").click()
+    expect(page.get_by_role("heading", name="1 thing needs you")).to_be_visible()
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)

@@ -232,7 +232,8 @@ class Selection:
         """Ids of the first accounts in an order, under one more condition."""
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT {self.id} FROM {self.source} WHERE {self.where} AND {condition} ORDER BY {order} LIMIT {size:d}",
+                f"SELECT {self.id} FROM {self.source} WHERE {self.where} AND {condition}"
+                f" ORDER BY {order} LIMIT {size:d}",
                 [*self.params, *values],
             )
             return [row[0] for row in cursor.fetchall()]

@@ -13,7 +13,7 @@ from django.test import Client
 from innkeeper.accounts.models import Account
 from innkeeper.core.models import AuditEntry, OutboxEvent
 from innkeeper.core.passwords import verify_mail
-from innkeeper.hosting.models import Site, WebspaceLimit
+from innkeeper.hosting.models import Site, WebspaceLimit, WebspacePermission
 from innkeeper.mail.models import Autoresponder, MailAccount, MailName, Recipient
 from tests.people import make_mailbox, make_site
 
@@ -310,6 +310,24 @@ def send(endpoint: Any, packet: str) -> str:
         "HTTP_HTTP_AUTH_PASSWD": PASSWORD, "wsgi.errors": io.StringIO(), "wsgi.url_scheme": "https",
     }  # fmt: skip
     return b"".join(endpoint.application(environ, lambda status, headers, exc_info=None: lambda data: None)).decode()
+
+
+def test_an_owner_without_the_permission_is_told_so_and_nothing_happens(
+    site: Site, bob: MailAccount, log_in: LogIn
+) -> None:
+    client = log_in("alice")
+    WebspacePermission.objects.create(webspace_id=site.pk, name="manage_mail_settings", value=False)
+    before = MailAccount.objects.values().get()
+    for response in (
+        client.post("/mail/new/", form()),
+        client.post(f"/mail/{bob.pk}/", edit_form(description="x")),
+        client.post(f"/mail/{bob.pk}/rename/", {"new_name": "x"}),
+        client.post(f"/mail/{bob.pk}/remove/", follow=True),
+        client.post("/mail/bulk/", {"do": "suspend", "id": [bob.pk]}, follow=True),
+        client.post("/mail/bulk/", {"do": "remove", "id": [bob.pk]}, follow=True),
+    ):
+        assert "Ask the provider for the permission." in text_of(response), text_of(response)
+    assert MailAccount.objects.values().get() == before
 
 
 def test_without_a_site_the_page_says_what_to_do(alice: Account, log_in: LogIn) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from innkeeper.accounts.models import Account
 from innkeeper.core.passwords import verify_mail
+from innkeeper.jobs.models import Job
 from innkeeper.mail.models import Autoresponder, MailAccount, Recipient
 from tests.people import PASSWORD
 
@@ -91,3 +94,44 @@ def test_the_colours_are_kept_with_the_account_and_set_on_the_first_byte(
     client.post(path, {"color_scheme": "dark"})
     assert 'data-scheme="dark"' in text_of(log_in(login).get(path))
     assert client.post(path, {"color_scheme": "pink"}).status_code == 422
+
+
+@pytest.mark.parametrize("login", ["admin", "alice"])
+def test_an_owner_changes_the_own_password_and_only_this_session_stays(
+    login: str, alice: Account, log_in: LogIn
+) -> None:
+    here, elsewhere = log_in(login), log_in(login)
+    response = here.post("/settings/password/", {"current": PASSWORD, "password": SECRET}, follow=True)
+    assert "Your password was changed." in text_of(response)
+    assert here.get("/settings/").status_code == 200
+    assert elsewhere.get("/settings/").status_code == 302
+    log_in(login, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("current", "new", "field", "words"),
+    [
+        ("wrong", SECRET, "current", "Wrong"),
+        (PASSWORD, "alice99x", "password", "name"),
+        (PASSWORD, "", "password", "required"),
+    ],
+)
+def test_a_refused_password_of_an_owner_changes_nothing(
+    current: str, new: str, field: str, words: str, alice: Account, log_in: LogIn
+) -> None:
+    response = log_in("alice").post("/settings/password/", {"current": current, "password": new})
+    assert response.status_code == 422
+    assert f'id="id_{field}_error"' in text_of(response) and words in text_of(response)
+    log_in("alice")
+
+
+def test_health_is_for_the_administrator_and_shows_what_is_late_first(alice: Account, log_in: LogIn) -> None:
+    assert log_in("alice").get("/health/").status_code == 403
+    client = log_in("admin")
+    assert "All is well" in text_of(client.get("/health/"))
+    Job.objects.create(
+        task="innkeeper.jobs.usage.refresh", created_at=timezone.now(), due_at=timezone.now() - timedelta(minutes=5)
+    )
+    page = text_of(client.get("/health/"))
+    assert "1 thing needs you" in page
+    assert page.index("Needs you") < page.index("Well</span>")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import DatabaseError
 from django.test import Client
 
 from innkeeper.accounts.authentication import FAILURES_BEFORE_LOCK
@@ -127,8 +129,6 @@ def test_suspension_ends_every_session(alice: Account, site: Site, bob: MailAcco
 def test_a_session_ends_after_the_idle_time_of_the_server(
     alice: Account, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import time
-
     Setting.objects.update_or_create(name="login_timeout", defaults={"value": "10"})
     client = log_in("alice")
     start = time.time()
@@ -157,3 +157,17 @@ def test_what_is_not_there_says_so(alice: Account, log_in: LogIn) -> None:
     response = log_in("alice").get("/nowhere/")
     assert response.status_code == 404
     assert "There is no such page." in response.content.decode()
+
+
+def test_a_page_is_still_shown_when_the_session_cannot_be_written(
+    alice: Account, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = log_in("alice")
+    start = time.time()
+    monkeypatch.setattr("innkeeper.doors.panel.visitor.time.time", lambda: start + 120)
+
+    def full(*arguments: object, **options: object) -> None:
+        raise DatabaseError("database or disk is full")
+
+    monkeypatch.setattr(Session, "save", full)
+    assert client.get("/mail/").status_code == 200

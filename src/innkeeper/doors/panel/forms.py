@@ -28,6 +28,7 @@ _FIELDS = {
     "alias": "aliases",
     "quota": "quota_amount",
     "password": "password",
+    "passwd": "password",
     "redirect": "redirect",
     "forwarding": "redirect",
     "mailgroup": "members",
@@ -81,6 +82,18 @@ def password_field(**options: Any) -> forms.CharField:
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "spellcheck": "false"}),
         **options,
     )
+
+
+class PasswordForm(forms.Form):
+    """The present password and the new one."""
+
+    current = forms.CharField(
+        label=gettext_lazy("Present password"),
+        strip=False,
+        max_length=255,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    password = password_field(label=gettext_lazy("New password"))
 
 
 class MailAccountForm(forms.Form):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import Any
 
 from django.contrib.sessions.backends import db
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+
+log = logging.getLogger(__name__)
 
 
 def _stored(key: str) -> str:
@@ -34,6 +38,14 @@ class SessionStore(db.SessionStore):
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         row = super().create_model_instance(data)
         return Session(_stored(row.session_key), row.session_data, row.expire_date)
+
+    def save(self, must_create: bool = False) -> None:
+        try:
+            super().save(must_create)
+        except UpdateError:
+            # It ended while its request ran, and stays ended; or the database cannot be written now, and then the
+            # page that was only read is still worth showing.
+            log.warning("A session could not be kept.")
 
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from innkeeper.doors.panel.views import mail_account, mail_list, own, removed, session, settings
+from innkeeper.doors.panel.views import health, mail_account, mail_list, own, removed, session, settings
 
 app_name = "panel"
 
@@ -13,6 +13,8 @@ urlpatterns = [
     path("login/", session.log_in, name="login"),
     path("logout/", session.log_out, name="logout"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/password/", settings.password, name="password"),
+    path("health/", health.health, name="health"),
     path("mail/", mail_list.account_list, name="mail"),
     path("mail/export.csv", mail_list.export, name="mail-export"),
     path("mail/bulk/", mail_list.bulk, name="mail-bulk"),

@@ -17,7 +17,9 @@ from django.utils.http import urlencode
 
 from innkeeper.accounts.models import Account
 from innkeeper.core.actor import Actor, ActorKind, Door
+from innkeeper.core.errors import Refused
 from innkeeper.core.serversettings import session_idle_minutes
+from innkeeper.doors.panel.views.errors import refused_page
 from innkeeper.mail.authentication import mail_user
 
 WHO = "who"
@@ -100,6 +102,10 @@ class VisitorMiddleware:
         panel_request = cast(PanelRequest, request)
         panel_request.visitor = self._visitor(request)
         return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A refusal that no form took: a page with its sentence, and its status."""
+        return refused_page(request, exception) if isinstance(exception, Refused) else None
 
     def _visitor(self, request: HttpRequest) -> Visitor | None:
         who = request.session.get(WHO)

@@ -6,6 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from innkeeper.core.errors import Refused, codes
+
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, 400, _("The browser sent something that the panel cannot read."), "")
@@ -28,6 +30,10 @@ def broken(request: HttpRequest) -> HttpResponse:
     return _page(
         request, 500, _("The panel failed to answer."), _("Nothing was changed. The panel's log says what went wrong.")
     )
+
+
+def refused_page(request: HttpRequest, refusal: Refused) -> HttpResponse:
+    return _page(request, codes(refusal).http, _("This could not be done."), refusal.message)
 
 
 def _page(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:

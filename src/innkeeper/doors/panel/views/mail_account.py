@@ -44,6 +44,7 @@ from innkeeper.mail.queries import AccountInfo, Part, account_infos
 # More sites than this do not fit a list to choose from: the name is typed.
 SITES_TO_CHOOSE = 100
 UNDO = "removed"
+SHOWN_REFUSALS = 5
 PARTS = Part.ALIASES | Part.RECIPIENTS | Part.GROUPS | Part.REPLIES
 
 
@@ -230,21 +231,33 @@ def remove(request: PanelRequest, number: int) -> HttpResponse:
 
 
 def remove_all(request: PanelRequest, rows: list[ListedAccount]) -> None:
-    """Remove accounts, site by site, and offer to undo it."""
-    removed = []
+    """Remove accounts, site by site, and offer to undo it. What is refused is told, and the rest goes on."""
+    removed, refusals = [], []
     for site_id, names in by_site(rows).items():
-        outcomes = remove_accounts(request.actor, RemoveAccounts(site_id, tuple(names)))
+        try:
+            outcomes = remove_accounts(request.actor, RemoveAccounts(site_id, tuple(names)))
+        except Refused as refusal:
+            refusals.append(refusal_text(refusal))
+            continue
         removed += [[site_id, outcome.value.name] for outcome in outcomes if outcome.error is None]
-    request.session[UNDO] = removed
-    if len(rows) == 1 and removed:
-        text = _("{address} was removed. Its mail is kept for a while.").format(address=rows[0].address)
-    else:
-        text = ngettext(
-            "{n} account was removed. Its mail is kept for a while.",
-            "{n} accounts were removed. Their mail is kept for a while.",
-            len(removed),
-        ).format(n=len(removed))
-    messages.success(request, text, extra_tags="undo")
+    if removed:
+        request.session[UNDO] = removed
+        if len(rows) == 1:
+            text = _("{address} was removed. Its mail is kept for a while.").format(address=rows[0].address)
+        else:
+            text = ngettext(
+                "{n} account was removed. Its mail is kept for a while.",
+                "{n} accounts were removed. Their mail is kept for a while.",
+                len(removed),
+            ).format(n=len(removed))
+        messages.success(request, text, extra_tags="undo")
+    tell_refusals(request, refusals)
+
+
+def tell_refusals(request: PanelRequest, refusals: list[str]) -> None:
+    """Show some refusals of an action on many, each sentence once."""
+    if refusals:
+        messages.error(request, " ".join(list(dict.fromkeys(refusals))[:SHOWN_REFUSALS]))
 
 
 def by_site(rows: list[ListedAccount]) -> dict[int, list[str]]:
@@ -269,8 +282,7 @@ def undo(request: PanelRequest) -> HttpResponse:
     if restored:
         text = ngettext("{n} account is back.", "{n} accounts are back.", restored).format(n=restored)
         messages.success(request, text)
-    if refusals:
-        messages.error(request, " ".join(refusals))
+    tell_refusals(request, refusals)
     if not restored and not refusals:
         messages.warning(request, _("There is nothing to undo."))
     return redirect("panel:mail")

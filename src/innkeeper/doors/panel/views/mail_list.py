@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from innkeeper.core.errors import Refused
 from innkeeper.doors.panel.forms import refusal_text
-from innkeeper.doors.panel.views.mail_account import by_site, remove_all
+from innkeeper.doors.panel.views.mail_account import by_site, remove_all, tell_refusals
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
 from innkeeper.mail import listing
 from innkeeper.mail.listing import ListedAccount, ListRequest, Show, Sort
@@ -219,5 +219,4 @@ def _switch(request: PanelRequest, rows: list[ListedAccount], enabled: bool) -> 
                 done,
             )
         messages.success(request, text.format(n=done))
-    if refusals:
-        messages.error(request, " ".join(refusals[:5]))
+    tell_refusals(request, refusals)

@@ -16,9 +16,9 @@ from innkeeper.core.errors import Refused
 from innkeeper.doors.panel.forms import (
     LinesField,
     MailAccountForm,
+    PasswordForm,
     add_refusal,
     initial_of,
-    password_field,
 )
 from innkeeper.doors.panel.views.settings import LookForm
 from innkeeper.doors.panel.visitor import PanelRequest, for_mail_users, refresh_session
@@ -37,18 +37,6 @@ from innkeeper.mail.operations import (
 from innkeeper.mail.queries import AccountInfo, Part, account_infos
 
 PARTS = Part.RECIPIENTS | Part.REPLIES | Part.ALIASES
-
-
-class PasswordForm(forms.Form):
-    """The present password and the new one."""
-
-    current = forms.CharField(
-        label=gettext_lazy("Present password"),
-        strip=False,
-        max_length=255,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
-    password = password_field(label=gettext_lazy("New password"))
 
 
 class ReplyForm(forms.Form):
