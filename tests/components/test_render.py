@@ -72,5 +72,6 @@ def test_replies_have_no_tcp_port() -> None:
 
 def test_a_unix_socket_of_postgresql_is_named_as_each_product_wants_it() -> None:
     written = files(replace(POSTGRESQL, host="/run/pg"))
-    assert "hosts = unix:/run/pg:5433" in written["postfix/sql/domains.cf"].text
+    hosts = "hosts = postgresql://lookup:0123abcd@/inn?host=%2Frun%2Fpg&port=5433\n"
+    assert hosts in written["postfix/sql/domains.cf"].text
     assert "host=/run/pg port=5433" in written["dovecot/sql.conf"].text

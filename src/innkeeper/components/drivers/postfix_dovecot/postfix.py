@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from innkeeper.components.drivers.postfix_dovecot.layout import File, Layout, Lookup
 
 BOUNCE_DOMAIN = "bounce.invalid"
@@ -33,11 +35,8 @@ def lookup_cf(lookup: Lookup, name: str) -> str:
     if lookup.path:
         lines = [f"dbpath = {lookup.path}"]
     else:
-        # libpq takes "localhost" for its default socket folder, whatever the port says.
-        host = "127.0.0.1" if lookup.host == "localhost" else lookup.host
-        kind = "unix" if host.startswith("/") else "inet"
         lines = [
-            f"hosts = {kind}:{host}:{lookup.port}",
+            f"hosts = {_postgresql_host(lookup)}",
             f"dbname = {lookup.name}",
             f"user = {lookup.role}",
             f"password = {lookup.password}",
@@ -47,6 +46,19 @@ def lookup_cf(lookup: Lookup, name: str) -> str:
         # Every address that Postfix resolves is looked up here; this spares all but the bounces the query.
         lines.append(f"domain = {BOUNCE_DOMAIN}")
     return "\n".join(lines) + "\n"
+
+
+def _postgresql_host(lookup: Lookup) -> str:
+    """The server as Postfix takes it."""
+    if lookup.host.startswith("/"):
+        # Postfix's own form for a socket, `unix:FOLDER`, has no place for a port: it would belong to the folder's name.
+        role, password, name, folder = (
+            quote(part, safe="") for part in (lookup.role, lookup.password, lookup.name, lookup.host)
+        )
+        return f"postgresql://{role}:{password}@/{name}?host={folder}&port={lookup.port}"
+    # libpq takes "localhost" for its default socket folder, whatever the port says.
+    host = "127.0.0.1" if lookup.host == "localhost" else lookup.host
+    return f"inet:{host}:{lookup.port}"
 
 
 def _map(layout: Layout, name: str) -> str:
