@@ -89,17 +89,23 @@ def environment(database_name: str, folder: Path) -> dict[str, str]:
 
 
 def prepare(database_name: str, folder: Path) -> str:
-    """Migrate, create the administrator, one webspace and one secret key for 127.0.0.1; return the key."""
+    """Migrate, create the administrator, two webspaces and a secret key for 127.0.0.1; return the key."""
+    return seed(database_name, folder)[1]
+
+
+def seed(database_name: str, folder: Path, **more: str) -> tuple[str, str]:
+    """Run `benchmarks.seed`; `more` goes to its environment. The administrator's password and the key."""
     script = "import benchmarks.seed; benchmarks.seed.main()"
     result = subprocess.run(
         [sys.executable, "-c", script],
-        env=environment(database_name, folder),
+        env=environment(database_name, folder) | more,
         check=True,
         capture_output=True,
         text=True,
         cwd=folder,
     )
-    return result.stdout.split()[-1]
+    password, key = result.stdout.split()[-2:]
+    return password, key
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
