@@ -8,6 +8,7 @@ deadline. It also sees both of two equal headers, where WSGI shows the last alon
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import sys
 import tempfile
@@ -28,7 +29,10 @@ from innkeeper.instance.parent import end_with_parent
 
 log = logging.getLogger(__name__)
 
-THREADS = 6
+THREADS = 4
+# A body from this size on is answered by one thread of its own: so memory holds one large packet at a time, and
+# large packets never take the threads of the others.
+LARGE = 256 * 1024
 # A body has this many seconds, and one more for each RATE bytes that came.
 PATIENCE = 10.0
 RATE = 16 * 1024
@@ -37,6 +41,8 @@ BUFFERED_BYTES = 64 * 1024 * 1024
 IN_MEMORY = 1024 * 1024
 CHUNK = 64 * 1024
 SEND_SECONDS = 30.0
+
+_libc = ctypes.CDLL(None)
 
 Headers = list[tuple[str, str]]
 
@@ -93,6 +99,7 @@ class Application:
         self._application = application
         self._body_limit = body_limit
         self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._large_jobs: SimpleQueue[Job] = SimpleQueue()
         self._receiving: dict[str, deque[asyncio.Timeout]] = {}
         self._buffered = 0
 
@@ -100,7 +107,8 @@ class Application:
         """Start the threads, in the process that serves."""
         end_with_parent()
         for number in range(THREADS):
-            threading.Thread(target=self._serve, name=f"request-{number}", daemon=True).start()
+            threading.Thread(target=_serve, args=(self._jobs,), name=f"request-{number}", daemon=True).start()
+        threading.Thread(target=_serve_large, args=(self._large_jobs,), name="large-request", daemon=True).start()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         if scope.proto != "http":
@@ -117,20 +125,11 @@ class Application:
             return
         environ["wsgi.input"] = BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
-        response = await self._in_thread(lambda: self._answer(environ, protocol))
+        jobs = self._large_jobs if len(body) >= LARGE else self._jobs
+        response = await _in_thread(jobs, lambda: self._answer(environ, protocol))
         self._buffered -= len(body)
         if response is not None and response.file is not None:
             await _stream(response.status, response.headers, response.file, protocol)
-
-    def _serve(self) -> None:
-        while True:
-            self._jobs.get().run()
-
-    async def _in_thread(self, work: Callable[[], Any]) -> Any:
-        loop = asyncio.get_running_loop()
-        done = loop.create_future()
-        self._jobs.put(Job(work, loop, done))
-        return await done
 
     async def _receive(self, environ: WSGIEnvironment, protocol: Any) -> bytes:
         """The complete body. Raises BodyRefusedError for one that is too large or too slow."""
@@ -176,7 +175,7 @@ class Application:
 
     async def _raised_limit(self, environ: WSGIEnvironment, size: int) -> int:
         """The limit of this caller, asked for only when a body is over the common one."""
-        limit: int = await self._in_thread(lambda: self._body_limit(environ))
+        limit: int = await _in_thread(self._jobs, lambda: self._body_limit(environ))
         if size > limit:
             raise BodyRefusedError(413, f"The request's body may have {limit} bytes. Split it.")
         return limit
@@ -200,6 +199,25 @@ class Application:
             return response
         protocol.response_bytes(response.status, response.headers, response.body)
         return None
+
+
+def _serve(jobs: SimpleQueue[Job]) -> None:
+    while True:
+        jobs.get().run()
+
+
+def _serve_large(jobs: SimpleQueue[Job]) -> None:
+    while True:
+        jobs.get().run()
+        # The C library keeps what a large packet took, for the next; other programs can use it meanwhile.
+        _libc.malloc_trim(0)
+
+
+async def _in_thread(jobs: SimpleQueue[Job], work: Callable[[], Any]) -> Any:
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+    jobs.put(Job(work, loop, done))
+    return await done
 
 
 def _collect(result: Iterable[bytes], response: Response) -> None:

@@ -9,13 +9,17 @@ from innkeeper.instance.supervision import Program, quote
 DRIVER = "innkeeper.components.drivers.postfix_dovecot"
 PANEL_WORKERS = 2
 
+# The C library gives back what a large packet took only if large blocks stay apart from small ones, and if not every
+# thread has an arena of its own.
+MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+
 MAIL = ("keeper", "policy", "dovecot", "postfix")
 """Run on while the panel is being migrated."""
 
 
 def programs(instance: Instance) -> list[Program]:
     """Everything that supervisor runs. The keeper is first and so ends last."""
-    environment = program_environment(instance)
+    environment = program_environment(instance) | MEMORY
     panel = instance.users.panel
     database = instance.database
 
