@@ -19,8 +19,9 @@ def main() -> None:
     from django.utils import timezone
 
     from benchmarks.population import populate
+    from innkeeper.accounts.authentication import key_hash
     from innkeeper.accounts.models import Account, SecretKey
-    from innkeeper.accounts.operations import create_administrator, key_hash
+    from innkeeper.accounts.operations import create_administrator
     from innkeeper.core.passwords import hash_mail
     from innkeeper.hosting.models import Site, Webspace
     from innkeeper.mail.models import MailService

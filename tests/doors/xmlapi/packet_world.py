@@ -9,8 +9,8 @@ from __future__ import annotations
 from django.db import connection
 from django.utils import timezone
 
+from innkeeper.accounts.authentication import key_hash
 from innkeeper.accounts.models import Account, SecretKey, new_guid
-from innkeeper.accounts.operations import key_hash
 from innkeeper.core import files
 from innkeeper.core.models import Upload
 from innkeeper.hosting.models import Site, Webspace

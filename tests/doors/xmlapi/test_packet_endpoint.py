@@ -7,8 +7,9 @@ from django.utils import timezone
 from lxml import etree
 from packet_client import request
 
+from innkeeper.accounts.authentication import key_hash
 from innkeeper.accounts.models import Account, SecretKey
-from innkeeper.accounts.operations import create_administrator, key_hash
+from innkeeper.accounts.operations import create_administrator
 from innkeeper.core.models import Upload
 from innkeeper.core.passwords import hash_login
 from innkeeper.doors.xmlapi import operators, schema

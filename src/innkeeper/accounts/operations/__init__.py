@@ -1,12 +1,5 @@
 """Changes of accounts and secret keys. Nothing outside this package writes their rows."""
 
-from innkeeper.accounts.authentication import (
-    authenticate_key,
-    authenticate_password,
-    count_failure,
-    key_hash,
-    refuse_locked,
-)
 from innkeeper.accounts.operations.administrator import (
     AdministratorChanges,
     create_administrator,
@@ -26,14 +19,9 @@ __all__ = [
     "CustomerChanges",
     "NewCustomer",
     "NewKey",
-    "authenticate_key",
-    "authenticate_password",
-    "count_failure",
     "create_administrator",
     "create_customer",
     "create_key",
-    "key_hash",
-    "refuse_locked",
     "remove_customer",
     "remove_key",
     "update_administrator",

@@ -13,7 +13,7 @@ from wsgiref.util import FileWrapper
 
 from django.db import DatabaseError, close_old_connections
 
-from innkeeper.accounts.operations import authenticate_key, authenticate_password
+from innkeeper.accounts.authentication import authenticate_key, authenticate_password
 from innkeeper.core.actor import Actor, Door
 from innkeeper.core.errors import AuthenticationFailed, Failed, Malformed, Refused
 from innkeeper.doors.xmlapi.dispatch import Answer, answer, refusal
