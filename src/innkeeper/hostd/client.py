@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 TIMEOUT_S = 30
-BATCH = 500
+KICK_BATCH = 500
+FIGURES_BATCH = 50  # each is a walk through a mailbox, and the answer is waited for
 
 
 class HostdError(RuntimeError):
@@ -52,13 +53,13 @@ class Client:
 
     def kick(self, usernames: Sequence[str]) -> None:
         """End the open mail sessions of these log-in names. Names without a session are no error."""
-        for start in range(0, len(usernames), BATCH):
-            self.ask("kick", usernames=list(usernames[start : start + BATCH]))
+        for start in range(0, len(usernames), KICK_BATCH):
+            self.ask("kick", usernames=list(usernames[start : start + KICK_BATCH]))
 
     def figures(self, storages: Iterable[str]) -> Iterator[Figures]:
         """Use and last log-in of each storage that exists."""
         waiting = iter(storages)
-        while batch := list(islice(waiting, BATCH)):
+        while batch := list(islice(waiting, FIGURES_BATCH)):
             for storage, (used, last) in self.ask("figures", storages=batch).items():
                 yield Figures(storage, used, datetime.fromtimestamp(last, UTC) if last is not None else None)
 

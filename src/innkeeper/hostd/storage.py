@@ -13,6 +13,7 @@ from pathlib import Path
 LAST_LOGIN = ".last-login"
 SIZE_IN_NAME = re.compile(r",S=(\d+)")
 MAX_LAST_LOGIN_BYTES = 200
+MAX_DEPTH = 8  # a maildir is three deep; each level holds a descriptor
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -44,19 +45,21 @@ def figures(root: Path, storage: str) -> tuple[int, int | None] | None:
     with opened(root, storage) as fd:
         if fd is None:
             return None
-        return _used(fd), _last_login(fd)
+        return _used(fd, MAX_DEPTH), _last_login(fd)
 
 
-def _used(fd: int) -> int:
+def _used(fd: int, depth: int) -> int:
     """The size of all files below a folder. Maildir names carry their messages' sizes, which spares asking each."""
     total = 0
     with os.scandir(fd) as entries:
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):  # mail moves while we look
                 if entry.is_dir(follow_symlinks=False):
+                    if not depth:
+                        continue
                     below = os.open(entry.name, FOLDER_FLAGS, dir_fd=fd)
                     try:
-                        total += _used(below)
+                        total += _used(below, depth - 1)
                     finally:
                         os.close(below)
                 elif size := SIZE_IN_NAME.search(entry.name):

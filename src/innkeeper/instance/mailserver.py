@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 
@@ -57,18 +58,19 @@ def layout(instance: Instance, ids: Ids) -> Layout:
     )
 
 
-def write(instance: Instance, ids: Ids) -> set[str]:
-    """Write what differs; the products whose files changed. Sets Postfix's queue up as well."""
-    changed = set()
+def write(instance: Instance, ids: Ids) -> dict[str, str]:
+    """Write what differs; a digest of each product's configuration. Sets Postfix's queue up as well."""
+    changed = False
+    digests = {name: hashlib.sha256(instance.certificate.read_bytes()) for name in ("dovecot", "postfix", "panel")}
     for file in render(layout(instance, ids)):
         mode, gid = (0o640, ids.database_group) if file.private else (0o644, 0)
-        if write_file(instance.etc / file.path, file.text, mode=mode, gid=gid):
-            changed.add(file.path.partition("/")[0])
+        changed |= write_file(instance.etc / file.path, file.text, mode=mode, gid=gid)
+        digests[file.path.partition("/")[0]].update(f"{file.path}\0{file.text}\0".encode())
     if changed or not (instance.spool / "public").is_dir():
         _check(instance)
     # The storage user's processes hand replies over there, and nobody else's but Postfix's own.
     acl.let_pass(instance.spool / "public", "user", ids.mail)
-    return changed
+    return {name: digest.hexdigest() for name, digest in digests.items()}
 
 
 def _check(instance: Instance) -> None:

@@ -24,7 +24,6 @@ from innkeeper.instance.processes import MARK
 
 USER = "innkeeper"
 RUNNING = "RUNNING"
-STARTED = (RUNNING, "STARTING", "BACKOFF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +152,15 @@ class Supervisor:
             self._proxy = None
             return {}
 
-    def reload_config(self) -> None:
-        """Take over a changed configuration. Programs that it changed or dropped are stopped."""
+    def reload_config(self) -> bool:
+        """Take the configuration over. Programs that it changed or dropped are stopped; whether there were any."""
         [[added, changed, removed]] = self._rpc().reloadConfig()
         for name in reversed([*changed, *removed]):
             self.stop(name)
             self._rpc().removeProcessGroup(name)
         for name in [*changed, *added]:
             self._rpc().addProcessGroup(name)
+        return bool(added or changed or removed)
 
     def start(self, name: str) -> None:
         """Start a program, without waiting until it is ready. One that runs is left alone."""

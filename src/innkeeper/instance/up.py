@@ -23,10 +23,11 @@ from innkeeper.instance.config import (
 )
 from innkeeper.instance.programs import MAIL, programs
 from innkeeper.instance.report import Report
-from innkeeper.instance.supervision import RUNNING, STARTED, Supervisor, write_config
+from innkeeper.instance.supervision import RUNNING, Supervisor, write_config
 from innkeeper.instance.users import Ids
 
 OPENED = "opened-parents.json"
+APPLIED = "applied.json"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,22 +98,23 @@ def up(wanted: Wanted, report: Report) -> dict[str, Any]:
     # An `up` that was cut short may have made the administrator with the password of its file: that one stays.
     fresh = first and not (instance.secrets / "admin-password").exists()
     tree.make_secrets(instance, ids, password, first=first)
-    certificate_changed = tree.make_certificate(instance, ids)
+    tree.make_certificate(instance, ids)
     program.lay(instance)
     _check_program(instance, ids)
-    changed = mailserver.write(instance, ids) | ({"dovecot", "postfix", "panel"} if certificate_changed else set())
-    config_changed = write_config(instance, programs(instance))
-    database_ready = program.is_recorded(instance)
+    digests = mailserver.write(instance, ids)
+    write_config(instance, programs(instance))
 
     if not supervisor.answers():
         supervisor.launch()
-        changed = set()
-    elif config_changed:
-        report.step("taking over a changed configuration")
-        supervisor.reload_config()
+    elif supervisor.reload_config():
+        report.step("took over a changed configuration")
     names = [p.name for p in programs(instance)]
-    if not database_ready:
+    if not program.is_recorded(instance):
         report.step("making the database ready")
+        if names[0] == "keeper" and instance.database.path.exists():
+            # The set-up leaves as the last that can write, while the daemons read on.
+            supervisor.start("keeper")
+            readiness.wait(instance, supervisor, "keeper")
         for name in reversed(names):
             if name not in MAIL:
                 supervisor.stop(name)
@@ -122,7 +124,7 @@ def up(wanted: Wanted, report: Report) -> dict[str, Any]:
             (instance.secrets / "admin-password").unlink()
             report.step("the database has its administrator already, with the password of before")
         program.record(instance)
-    started = _start(instance, supervisor, names, changed, report)
+    started = _start(instance, supervisor, names, digests, report)
     program.forget_old(instance)
 
     report.step("everything was up already" if not started else "everything is up")
@@ -131,21 +133,26 @@ def up(wanted: Wanted, report: Report) -> dict[str, Any]:
 
 
 def _start(
-    instance: Instance, supervisor: Supervisor, names: list[str], changed: set[str], report: Report
+    instance: Instance, supervisor: Supervisor, names: list[str], digests: dict[str, str], report: Report
 ) -> list[str]:
-    """Start what does not run and restart what changed, one after the other; what was started."""
+    """Start what does not run and restart what runs with another configuration; what was started."""
     started = []
     probes = readiness.probes(instance)
+    path = instance.run_dir / APPLIED
+    applied: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     for name in names:
         state = supervisor.states().get(name, {}).get("statename")
-        if state in STARTED and name not in changed:
-            if state == RUNNING and readiness.works(probes.get(name, lambda: True)):
-                continue
-        elif name in changed:
+        if applied.get(name) != digests.get(name):
             supervisor.stop(name)
+        elif state == RUNNING and readiness.works(probes.get(name, lambda: True)):
+            continue
         begun = time.monotonic()
         supervisor.start(name)
         readiness.wait(instance, supervisor, name)
+        if name in digests:
+            # Noted only now: an `up` that is cut short before restarts the program next time.
+            applied[name] = digests[name]
+            write_file(path, json.dumps(applied) + "\n", mode=0o600)
         report.step(f"{name} is ready", time.monotonic() - begun)
         started.append(name)
     return started
