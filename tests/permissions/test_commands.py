@@ -6,10 +6,14 @@ import grp
 import json
 import os
 import pwd
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from trees import entry, make, snapshot
 
+import innkeeper
 from innkeeper.permissions.cli import main
 from innkeeper.permissions.nt import sid
 from innkeeper.permissions.principals import GROUP_DOMAIN, Principals, UnknownAccountError
@@ -200,3 +204,10 @@ def test_an_instance_is_made_as_documented_and_taken_out_exactly():
     assert [element.get("Path") for element in template.remove(own, entries).entries] == ["/"]
     assert template.remove(instance, entries).text == EMPTY
     assert template.remove_account(own, "DomainUser1").entries == []
+
+
+def test_the_engine_needs_no_panel():
+    program = "import sys, innkeeper.permissions.commands as c; sys.exit('django' in sys.modules)"
+    source = Path(innkeeper.__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(source)}, check=False)
+    assert done.returncode == 0

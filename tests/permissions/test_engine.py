@@ -14,7 +14,12 @@ from trees import ALICE, BOB, CUSTOMERS, GROUPS, USERS, applied, compiled, entry
 
 from innkeeper.permissions import journal
 from innkeeper.permissions.apply import Options, run, undo
+from innkeeper.permissions.places import Places
+from innkeeper.permissions.policy import Policy
 from innkeeper.permissions.posix import acl as posix_acl
+from innkeeper.permissions.principals import Principals
+from innkeeper.permissions.rules.document import Document
+from innkeeper.permissions.rules.entry import read_rules
 from innkeeper.permissions.rules.finding import RuleError
 from innkeeper.permissions.stores.null import NullStore
 from innkeeper.permissions.stores.posix import PosixStore
@@ -308,3 +313,60 @@ def test_group_rules_and_the_sticky_measure(tree):
     assert dict(access(tree).groups) == {CUSTOMERS: 0}
     assert users(tree)[ALICE] == 1
     assert (USERS["alice"], GROUPS["customers"]) == (ALICE, CUSTOMERS)
+
+
+def test_where_users_may_link_to_files_of_others_the_very_object_is_written(tree, monkeypatch):
+    monkeypatch.setattr("innkeeper.permissions.walk._hard_links_are_free", lambda: True)
+    make(tree, "a/f", "a/g/h")
+    os.symlink("f", tree / "a/link")
+    assert applied(tree, entry("alice", "a", ALL, "Modify")).report.changed == 4
+    assert users(tree / "a/f") == users(tree / "a/g/h") == {ALICE: 7}
+    assert applied(tree, entry("alice", "a", ALL, "Modify")).report.changed == 0
+
+
+def test_a_tree_deeper_than_descriptors_last_is_reported(tree, monkeypatch):
+    monkeypatch.setattr("innkeeper.permissions.walk.MAX_DEPTH", 20)
+    make(tree, "/".join(["d"] * 30) + "/")
+    report = applied(tree, entry("alice", "", ALL, "Read")).report
+    assert [problem.code for problem in report.problems] == ["too-deep"]
+    assert report.folders == 20
+
+
+def test_a_root_that_is_left_alone_is_left_alone(tree):
+    make(tree, "a/f")
+    before = snapshot(tree)
+    applied(tree, entry("alice", "", ALL, "Read", "0x20"), entry("alice", "a", ALL, "Read"))
+    assert snapshot(tree) == before
+
+
+def test_an_interrupted_run_says_so_and_can_be_undone(tree, tmp_path, monkeypatch):
+    make(tree, *[f"{folder}/{number}" for folder in range(3) for number in range(5)])
+    before = snapshot(tree)
+    write, calls = PosixStore.write, []
+
+    def interrupted(self, *arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+        write(self, *arguments, **options)
+
+    monkeypatch.setattr(PosixStore, "write", interrupted)
+    done = applied(tree, entry("alice", "", ALL, "Modify"), journal=tmp_path)
+    assert done.report.stopped.startswith("interrupted")
+    folder, about = journal.find_run(tmp_path, done.name)
+    assert about["finished"] is False
+    monkeypatch.undo()
+    assert undo(PosixStore(compiled(tree)), folder, str(tree)).changed == 8
+    assert snapshot(tree) == before
+
+
+def test_ten_thousand_rules_for_a_thousand_accounts_compile():
+    many = Principals({f"u{number}": 5000 + number for number in range(1000)}, {}, {})
+    text = "".join(
+        entry(f"u{number % 1000}", f"s{number // 10}/f{number % 10}", ALL, "Modify", "0x140")
+        for number in range(10_000)
+    )
+    rules, findings = read_rules([Document(f"<R>{text}</R>")])
+    policy = Policy(rules, many, Places("/srv"))
+    assert (len(rules), findings, policy.findings) == (10_000, [], [])
+    assert sum(1 for _ in policy.nodes()) == 1 + 1000 + 10_000

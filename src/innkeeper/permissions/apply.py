@@ -78,6 +78,9 @@ def run(policy: Policy, store: Store[Any], root_path: str, options: Options | No
         report = Report()
         for finding in missing:
             report.problem(Problem(root_path, finding.code, finding.message, (str(finding).split(": ")[0],)))
+        if policy.root.leave_alone:
+            report.skipped["left alone"] += 1
+            return Run(report)
         if options.dry:
             _Job(policy, store, root, None, options).alone(report)
             return Run(report)
@@ -86,15 +89,13 @@ def run(policy: Policy, store: Store[Any], root_path: str, options: Options | No
         if options.journal is not None:
             about["rules"] = sorted({rule.file for rule in policy.rules})
             folder = journal.start_run(options.journal, about)
-        try:
-            job = _Job(policy, store, root, folder, options)
-            if options.jobs > 1:
-                job.shared(report)
-            else:
-                job.alone(report)
-        finally:
-            if folder is not None:
-                journal.describe_run(folder, about | {"finished": not report.stopped, "report": report.as_dict()})
+        job = _Job(policy, store, root, folder, options)
+        if options.jobs > 1:
+            job.shared(report)
+        else:
+            job.alone(report)
+        if folder is not None:
+            journal.describe_run(folder, about | {"finished": not report.stopped, "report": report.as_dict()})
         if folder is not None and not report.changed + report.created + report.problem_count and not report.stopped:
             # Nothing to undo, so nothing to keep.
             shutil.rmtree(folder)
@@ -181,7 +182,7 @@ def _undo_one(store: Store[Any], fd: int, change: journal.Change, report: Report
             now = store.read(target, st) if not change.name else None
         else:
             if st.st_nlink > 1:
-                report.skipped["hard link"] += 1
+                report.problem(Problem(path, "hard-link", "has several names now and was left alone"))
                 return
             os.fchdir(fd)
             now = store.read(change.name, st)
@@ -355,6 +356,8 @@ def _reported(report: Report, record: journal.Journal | None) -> Iterator[None]:
         yield
     except StoppedError as stop:
         report.stopped = str(stop)
+    except KeyboardInterrupt:
+        report.stopped = "interrupted; run again to go on, or undo the run"
     finally:
         if record:
             record.close()
@@ -378,7 +381,12 @@ def _collect(receivers: dict[Connection, Report], report: Report, options: Optio
     """Take in the processes' counts until all have ended."""
     waiting: list[Any] = list(receivers)
     while waiting:
-        for receiver in wait(waiting):
+        try:
+            ready = wait(waiting)
+        except KeyboardInterrupt:
+            # The processes were interrupted too, and send their counts before they end.
+            continue
+        for receiver in ready:
             assert isinstance(receiver, Connection)  # noqa: S101 (only connections are waited for)
             try:
                 receivers[receiver] = receiver.recv()

@@ -147,12 +147,16 @@ class Walker:
         Return the names of the folders below that are to be visited.
         """
         self.report.folders += 1
-        if ground.reaches:
-            self._folder_itself(fd, ground, node, names)
-        has_masks = bool(self.policy.any_masks or (node and node.masks))
-        if not ground.passes and not has_masks:
-            return self._named_only(fd, ground, node, names)
-        return self._scan(fd, ground, node, names)
+        try:
+            if ground.reaches:
+                self._folder_itself(fd, ground, node, names)
+            has_masks = bool(self.policy.any_masks or (node and node.masks))
+            if not ground.passes and not has_masks:
+                return self._named_only(fd, ground, node, names)
+            return self._scan(fd, ground, node, names)
+        except OSError as error:
+            self._failed(error, names, "", ground)
+            return []
 
     def _folder_itself(self, fd: int, ground: Ground, node: Node | None, names: list[str]) -> None:
         st = os.fstat(fd)
