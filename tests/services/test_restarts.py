@@ -1,0 +1,61 @@
+"""Mail and log-ins do not notice what happens to the panel's own processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from services.mail_clients import wait_for
+from services.packets import PacketRefused
+from services.private import PrivateInstance, Site
+from services.traffic import Traffic
+
+PANEL, WORKER, COMMANDS = "granian", "innkeeper.jobs.worker", "innkeeper.doors.cli.server"
+KEEPER, HOSTD = "innkeeper.instance.keeper", "innkeeper.hostd"
+
+
+def answers(instance: PrivateInstance) -> bool:
+    """Whether the panel serves packets."""
+    try:
+        instance.panel.packet("<server><get_protos/></server>", timeout=5)
+    except PacketRefused:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+@pytest.mark.parametrize(
+    "programs",
+    [(PANEL,), (WORKER,), (PANEL, WORKER, COMMANDS), (PANEL, WORKER, COMMANDS, HOSTD, KEEPER)],
+    ids=["panel", "worker", "all-of-the-panel", "everything-but-mail"],
+)
+def test_mail_flows_while_programs_end(site: Site, programs: tuple[str, ...], number: signal.Signals) -> None:
+    instance = site.instance
+    account = site.account("alice")
+    with Traffic(account) as traffic:
+        for pid in [pid for program in programs for pid in instance.pids_of(program)]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue  # a child that went with its parent
+        seen, logged_in = len(traffic.accepted), traffic.log_ins
+        wait_for("traffic goes on", lambda: len(traffic.accepted) > seen + 4 and traffic.log_ins > logged_in + 2)
+        wait_for("the panel is back", lambda: answers(instance), 40)
+        site.account("bob")
+    traffic.check()
+    assert instance.takes(site.address("bob"))
+    instance.up()
+    assert instance.command("status").returncode == 0
+
+
+def test_an_account_made_just_before_the_panel_dies_is_served(site: Site) -> None:
+    alice = site.account("alice")
+    for pid in site.instance.pids_of(PANEL):
+        os.kill(pid, signal.SIGKILL)
+    site.instance.send("bob@peer.invalid", alice.address, "Still here")
+    assert alice.subjects() == ["Still here"]
+    site.instance.up()
