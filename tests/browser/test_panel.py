@@ -235,6 +235,12 @@ def test_all_of_a_page_are_picked_with_one_box(open_page: Open, site: Site) -> N
     expect(page.get_by_text("50 selected")).to_be_visible()
     page.get_by_label("Select user").first.uncheck()
     expect(page.get_by_text("49 selected")).to_be_visible()
+    page.get_by_label("All 60 that match").check()
+    page.get_by_role("button", name="Suspend").click()
+    expect(page.get_by_role("heading", name="Suspend 60 mailboxes?")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("button", name="Suspend").click()
+    expect(page.get_by_text("60 mailboxes are suspended")).to_be_visible()
 
 
 def test_remove_and_undo(open_page: Open, bob: MailAccount) -> None:

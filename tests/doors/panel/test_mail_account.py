@@ -15,7 +15,7 @@ from innkeeper.core.models import AuditEntry, OutboxEvent
 from innkeeper.core.passwords import verify_mail
 from innkeeper.hosting.models import Site, WebspaceLimit, WebspacePermission
 from innkeeper.mail.models import Autoresponder, MailAccount, MailName, Recipient
-from tests.people import make_mailbox, make_site
+from tests.people import make_mailbox, make_many_mailboxes, make_site
 
 pytestmark = pytest.mark.django_db
 LogIn = Callable[..., Client]
@@ -229,6 +229,40 @@ def test_many_are_removed_at_once_and_come_back_at_once(alice: Account, site: Si
     assert not MailAccount.objects.exists()
     client.post("/mail/undo/")
     assert MailAccount.objects.count() == 4
+
+
+def test_all_that_match_are_reviewed_before_they_are_removed(site: Site, log_in: LogIn) -> None:
+    make_many_mailboxes(site, 120)
+    keep = make_mailbox(site, "zoe")
+    client = log_in("alice")
+    ask = {"do": "remove", "all": "1", "back": "/mail/?q=user"}
+    page = text_of(client.post("/mail/bulk/", ask))
+    assert "Remove 120 accounts?" in page and MailAccount.objects.count() == 121
+    make_mailbox(site, "user-latecomer")
+    page = text_of(client.post("/mail/bulk/", ask | {"confirmed": "120"}))
+    assert "Remove 121 accounts?" in page and MailAccount.objects.count() == 122
+    page = text_of(client.post("/mail/bulk/", ask | {"confirmed": "121"}, follow=True))
+    assert "121 accounts were removed." in page
+    assert MailAccount.objects.get() == keep
+    client.post("/mail/undo/")
+    assert MailAccount.objects.count() == 122
+
+
+def test_all_of_a_customer_are_its_own(alice: Account, charlie: Account, bob: MailAccount, log_in: LogIn) -> None:
+    carl = make_mailbox(make_site(charlie, "charlie.test"), "carl")
+    client = log_in("charlie")
+    page = text_of(client.post("/mail/bulk/", {"do": "suspend", "all": "1", "back": "/mail/"}))
+    assert "Suspend 1 mailbox?" in page and "carl@charlie.test" in page and "bob" not in page
+    client.post("/mail/bulk/", {"do": "suspend", "all": "1", "back": "/mail/", "confirmed": "1"})
+    assert not MailAccount.objects.get(pk=carl.pk).mailbox_enabled
+    assert MailAccount.objects.get(pk=bob.pk).mailbox_enabled
+
+
+def test_more_than_one_request_can_do_is_refused_with_the_way_out(site: Site, log_in: LogIn) -> None:
+    make_many_mailboxes(site, 5_001)
+    page = text_of(log_in("alice").post("/mail/bulk/", {"do": "remove", "all": "1", "back": "/mail/"}, follow=True))
+    assert "More than 5,000 accounts match." in page
+    assert MailAccount.objects.count() == 5_001
 
 
 def test_nothing_picked_is_said(bob: MailAccount, log_in: LogIn) -> None:

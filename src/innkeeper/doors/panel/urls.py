@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from innkeeper.doors.panel.views import health, mail_account, mail_list, own, removed, session, settings
+from innkeeper.doors.panel.views import (
+    health,
+    mail_account,
+    mail_bulk,
+    mail_export,
+    mail_list,
+    own,
+    removed,
+    session,
+    settings,
+)
 
 app_name = "panel"
 
@@ -16,8 +26,8 @@ urlpatterns = [
     path("settings/password/", settings.password, name="password"),
     path("health/", health.health, name="health"),
     path("mail/", mail_list.account_list, name="mail"),
-    path("mail/export.csv", mail_list.export, name="mail-export"),
-    path("mail/bulk/", mail_list.bulk, name="mail-bulk"),
+    path("mail/export.csv", mail_export.export, name="mail-export"),
+    path("mail/bulk/", mail_bulk.bulk, name="mail-bulk"),
     path("mail/new/", mail_account.create, name="mail-create"),
     path("mail/undo/", mail_account.undo, name="mail-undo"),
     path("mail/removed/", removed.removed_list, name="removed"),

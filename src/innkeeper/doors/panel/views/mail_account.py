@@ -45,6 +45,7 @@ from innkeeper.mail.queries import AccountInfo, Part, account_infos
 SITES_TO_CHOOSE = 100
 UNDO = "removed"
 SHOWN_REFUSALS = 5
+UNDO_AT_ONCE = 500
 PARTS = Part.ALIASES | Part.RECIPIENTS | Part.GROUPS | Part.REPLIES
 
 
@@ -241,7 +242,9 @@ def remove_all(request: PanelRequest, rows: list[ListedAccount]) -> None:
             continue
         removed += [[site_id, outcome.value.name] for outcome in outcomes if outcome.error is None]
     if removed:
-        request.session[UNDO] = removed
+        # More than this would make the session heavy; each can still be restored from the list of removed accounts.
+        undo = len(removed) <= UNDO_AT_ONCE
+        request.session[UNDO] = removed if undo else []
         if len(rows) == 1:
             text = _("{address} was removed. Its mail is kept for a while.").format(address=rows[0].address)
         else:
@@ -250,7 +253,7 @@ def remove_all(request: PanelRequest, rows: list[ListedAccount]) -> None:
                 "{n} accounts were removed. Their mail is kept for a while.",
                 len(removed),
             ).format(n=len(removed))
-        messages.success(request, text, extra_tags="undo")
+        messages.success(request, text, extra_tags="undo" if undo else "")
     tell_refusals(request, refusals)
 
 

@@ -2,6 +2,7 @@
 document.addEventListener("alpine:init", () => {
   Alpine.data("list", () => ({
     picked: 0,
+    all: false,
     init() {
       this.$el.addEventListener("change", (event) => {
         if (event.target.matches("[data-all]")) {
@@ -18,6 +19,7 @@ document.addEventListener("alpine:init", () => {
     },
     count() {
       const boxes = this.boxes();
+      this.all = this.$root.querySelector("#all")?.checked ?? false;
       this.picked = boxes.filter((box) => box.checked).length;
       const all = this.$root.querySelector("[data-all]");
       if (all) {
@@ -26,10 +28,10 @@ document.addEventListener("alpine:init", () => {
       }
     },
     get none() {
-      return this.picked === 0;
+      return this.picked === 0 && !this.all;
     },
     get some() {
-      return this.picked > 0;
+      return this.picked > 0 && !this.all;
     },
     get pickedText() {
       return this.$root.dataset.picked.replace("{n}", String(this.picked));
