@@ -251,7 +251,7 @@ def multipart(*files: tuple[str, bytes]) -> bytes:
     return b"".join(parts) + b"--cut--\r\n"
 
 
-def test_files_are_uploaded_by_a_multipart_request_and_named_by_handles() -> None:
+def test_files_are_uploaded_by_a_multipart_request_and_named_by_handles(administrator: Account) -> None:
     body = multipart(("../a.txt", b"one"), ("b.txt", b""), ("large", b"x" * (5 * 1024 * 1024 + 1)))
     root = answer(body, ADMIN, CONTENT_TYPE="multipart/form-data; boundary=cut")
     results = root.findall("upload/result")
@@ -260,7 +260,7 @@ def test_files_are_uploaded_by_a_multipart_request_and_named_by_handles() -> Non
     assert results[2].findtext("errcode") == "1024"
     handles = [result.findtext("file") for result in results]
     stored = Upload.objects.get(handle=handles[0])
-    assert (stored.name, stored.size, stored.owner_id) == ("a.txt", 3, 1)
+    assert (stored.name, stored.size, stored.owner_id) == ("a.txt", 3, administrator.pk)
     assert (len(handles[1] or ""), handles[2]) == (32, "")
 
 
