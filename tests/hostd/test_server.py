@@ -76,7 +76,8 @@ def ended(connection: socket.socket) -> bool:
 
 def test_the_client_is_answered(path: Path, recorder: Recorder) -> None:
     client = Client(path)
-    client.kick([f"u{n}@a.test" for n in range(501)])
+    longest = f"{'a' * 64}@{'b' * 246}"
+    client.kick([f"{longest}.{n:06}" for n in range(1501)])
     assert client.programs() == {}
     assert [type(request) for request in recorder.asked] == [Kick, Kick, Programs]
 
