@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from lxml import etree
 
 from innkeeper.core.errors import NotFound, Refused
@@ -21,8 +21,26 @@ CHUNK = 500
 
 
 T = TypeVar("T", bound=Model)
-Kinds = Mapping[str, Callable[[str], Iterable[T]]]
-"""How each kind of filter child finds its objects. The functions raise NotFound for a key that nothing has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Generic[T]):
+    """A key that names one object itself. Many of a kind are looked up together.
+
+    `fold` brings the filter's text into the form of the column, or answers None where nothing can match; `read` takes
+    an object's own value in that form.
+    """
+
+    objects: QuerySet[T]
+    column: str
+    fold: Callable[[str], object | None]
+    read: Callable[[T], object]
+    missing: str
+
+
+Parent = Callable[[str], Iterable[T]]
+"""Finds what lies below a parent. Raises NotFound for a parent that does not exist."""
+Kinds = Mapping[str, "Key[T] | Parent[T]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +55,38 @@ class Selected(Generic[T]):
 def select(
     filter_: etree._Element | None, kinds: Kinds[T], everything: Callable[[], Iterable[T]]
 ) -> Iterator[Selected[T]]:
-    """The objects of a filter in its order, of an empty filter by ascending id."""
+    """The objects of a filter in its order, of an empty filter by ascending id. A filter holds one kind of child."""
     if filter_ is None or len(filter_) == 0:
         for each in everything():
             yield Selected(str(each.pk), each)
         return
-    for child in filter_:
-        text = " ".join((child.text or "").split())
+    kind = kinds[str(filter_[0].tag)]
+    texts = [" ".join((child.text or "").split()) for child in filter_]
+    if isinstance(kind, Key):
+        for start in range(0, len(texts), CHUNK):
+            yield from _look_up(kind, texts[start : start + CHUNK])
+        return
+    for text in texts:
         try:
-            for each in kinds[str(child.tag)](text):
+            for each in kind(text):
                 yield Selected(text, each)
         except Refused as error:
             yield Selected(text, error=error)
 
 
+def _look_up(key: Key[T], texts: Sequence[str]) -> Iterator[Selected[T]]:
+    folded = {text: key.fold(text) for text in texts}
+    wanted = {value for value in folded.values() if value is not None}
+    found = {key.read(each): each for each in key.objects.filter(**{f"{key.column}__in": wanted})}
+    for text in texts:
+        each = found.get(folded[text])
+        yield Selected(text, each, None if each is not None else NotFound(key.missing))
+
+
 def number(text: str) -> int:
-    """A filter's id; 0, which nothing has, for what is no number."""
-    return int(text) if text.lstrip("+").isascii() and text.lstrip("+").isdigit() and len(text) < 20 else 0
-
-
-def one(found: T | None, missing: str) -> list[T]:
-    """The object of an explicit key. Raises NotFound."""
-    if found is None:
-        raise NotFound(missing)
-    return [found]
+    """A filter's id; 0, which nothing has, for what is no number of a row."""
+    digits = text.removeprefix("+")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else 0
 
 
 def head(call: Call, selected: Selected[T]) -> Callable[[], None]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from django.db.models.functions import Lower
+
 from innkeeper.accounts.models import Account
 from innkeeper.accounts.operations import (
     CustomerChanges,
@@ -17,7 +19,7 @@ from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import NotFound
 from innkeeper.doors.xmlapi.call import Call, raw_text_of, text_of
 from innkeeper.doors.xmlapi.domain_list import write_domains
-from innkeeper.doors.xmlapi.selection import Kinds, Selected, answer_data, answer_each, number, one, select
+from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, number, select
 from innkeeper.doors.xmlapi.versions import Dialect
 from innkeeper.doors.xmlapi.writer import Writer
 from innkeeper.hosting.statistics import figures_of_owners
@@ -138,11 +140,12 @@ def selected(call: Call) -> Iterator[Selected[Account]]:
         return customers.filter(owner=owner).order_by("pk")
 
     accounts = visible_accounts(call.actor)
+    by_login = customers.alias(folded=Lower("login"))
     kinds: Kinds[Account] = {
-        "id": lambda text: one(named(customers, id=number(text)).first(), MISSING),
-        "login": lambda text: one(named(customers, login=text).first(), MISSING),
-        "guid": lambda text: one(named(customers, guid=text).first(), MISSING),
-        "external-id": lambda text: one(named(customers, external_id=text).first(), MISSING),
+        "id": Key(customers, "pk", number, lambda each: each.pk, MISSING),
+        "login": Key(by_login, "folded", str.lower, lambda each: each.login.lower(), MISSING),
+        "guid": Key(customers, "guid", str.lower, lambda each: each.guid, MISSING),
+        "external-id": Key(customers, "external_id", str, lambda each: each.external_id, MISSING),
         "owner-id": lambda text: by_owner(named(accounts, id=number(text))),
         "owner-login": lambda text: by_owner(named(accounts, login=text)),
     }

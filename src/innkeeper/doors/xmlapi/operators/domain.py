@@ -21,7 +21,7 @@ from innkeeper.doors.xmlapi.hosting_answers import (
     write_preferences,
     write_statistics,
 )
-from innkeeper.doors.xmlapi.selection import Kinds, Selected, answer_data, number, one, select
+from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, number, select
 from innkeeper.doors.xmlapi.versions import Dialect
 from innkeeper.doors.xmlapi.writer import Writer
 from innkeeper.hosting.models import Site
@@ -52,8 +52,7 @@ def _selected(call: Call) -> Iterator[Selected[Site]]:
             raise NotFound("Owner does not exist")
         return sites.filter(webspace__owner=owner).order_by("pk")
 
-    def by_name(text: str) -> list[Site]:
-        return one(sites.filter(ascii_name=names.fold_domain(text) or "").first(), MISSING)
+    by_name = Key(sites, "ascii_name", names.fold_domain, lambda site: site.ascii_name, MISSING)
 
     def by_owner_id(text: str) -> Iterable[Site]:
         return owned(named_accounts(accounts, id=number(text)))
@@ -63,8 +62,8 @@ def _selected(call: Call) -> Iterator[Selected[Site]]:
 
     # The oldest clients write each key with an underscore.
     kinds: Kinds[Site] = {
-        "id": lambda text: one(sites.filter(pk=number(text)).first(), MISSING),
-        "guid": lambda text: one(sites.filter(guid=text.lower()).first(), MISSING),
+        "id": Key(sites, "pk", number, lambda site: site.pk, MISSING),
+        "guid": Key(sites, "guid", str.lower, lambda site: site.guid, MISSING),
         "domain-name": by_name,
         "domain_name": by_name,
         "name": by_name,

@@ -21,7 +21,7 @@ from innkeeper.doors.xmlapi.hosting_answers import (
     write_statistics,
 )
 from innkeeper.doors.xmlapi.hosting_requests import hosting_of, preferences_of, status_of
-from innkeeper.doors.xmlapi.selection import Kinds, Selected, answer_data, answer_each, number, one, select
+from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, number, select
 from innkeeper.doors.xmlapi.versions import Dialect
 from innkeeper.doors.xmlapi.writer import Writer
 from innkeeper.hosting.models import Site, Webspace
@@ -143,9 +143,9 @@ def _selected(call: Call) -> Iterator[Selected[Site]]:
         return names.fold_domain(text) or ""
 
     kinds: Kinds[Site] = {
-        "id": lambda text: one(sites.filter(pk=number(text)).first(), MISSING),
-        "name": lambda text: one(sites.filter(ascii_name=named(text)).first(), MISSING),
-        "guid": lambda text: one(sites.filter(guid=text.lower()).first(), MISSING),
+        "id": Key(sites, "pk", number, lambda site: site.pk, MISSING),
+        "name": Key(sites, "ascii_name", names.fold_domain, lambda site: site.ascii_name, MISSING),
+        "guid": Key(sites, "guid", str.lower, lambda site: site.guid, MISSING),
         "parent-id": lambda text: of_webspace(webspaces.filter(pk=number(text)).first()),
         "parent-name": lambda text: of_webspace(webspaces.filter(site__ascii_name=named(text)).first()),
         "parent-guid": lambda text: of_webspace(webspaces.filter(guid=text.lower()).first()),

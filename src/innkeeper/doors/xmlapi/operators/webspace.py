@@ -37,7 +37,7 @@ from innkeeper.doors.xmlapi.hosting_requests import (
     status_of,
 )
 from innkeeper.doors.xmlapi.operators.customer import owner_of
-from innkeeper.doors.xmlapi.selection import Kinds, Selected, answer_data, answer_each, number, one, select
+from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, number, select
 from innkeeper.doors.xmlapi.versions import Dialect
 from innkeeper.doors.xmlapi.writer import Writer
 from innkeeper.hosting.models import Webspace
@@ -183,10 +183,10 @@ def _selected(call: Call) -> Iterator[Selected[Webspace]]:
         return webspaces.filter(owner=owner)
 
     kinds: Kinds[Webspace] = {
-        "id": lambda text: one(webspaces.filter(pk=number(text)).first(), MISSING),
-        "name": lambda text: one(webspaces.filter(site__ascii_name=names.fold_domain(text) or "").first(), MISSING),
-        "guid": lambda text: one(webspaces.filter(guid=text.lower()).first(), MISSING),
-        "external-id": lambda text: one(webspaces.filter(external_id=text).first(), MISSING),
+        "id": Key(webspaces, "pk", number, lambda each: each.pk, MISSING),
+        "name": Key(webspaces, "site__ascii_name", names.fold_domain, lambda each: each.site.ascii_name, MISSING),
+        "guid": Key(webspaces, "guid", str.lower, lambda each: each.guid, MISSING),
+        "external-id": Key(webspaces, "external_id", str, lambda each: each.external_id, MISSING),
         "owner-id": lambda text: owned(named_accounts(accounts, id=number(text))),
         "owner-login": lambda text: owned(named_accounts(accounts, login=text)),
         "owner-guid": lambda text: owned(named_accounts(accounts, guid=text)),
@@ -200,7 +200,8 @@ def _blocks(call: Call, webspaces: Sequence[Webspace]) -> Callable[[Writer, Webs
     ids = [each.pk for each in webspaces]
     for each in webspaces:
         each.site.webspace = each
-    figures = figures_of_webspaces(ids)
+    counted = bool(wanted & {"stat", "resource-usage"})
+    figures = figures_of_webspaces(ids, counted=counted)
     properties = properties_of(each.site for each in webspaces) if wanted & {"hosting", "hosting-basic"} else {}
     limits = limits_of(ids) if "limits" in wanted else {}
     permissions = permissions_of(ids) if "permissions" in wanted else {}
