@@ -126,8 +126,13 @@ class Application:
         environ["wsgi.input"] = BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         jobs = self._large_jobs if len(body) >= LARGE else self._jobs
-        response = await _in_thread(jobs, lambda: self._answer(environ, protocol))
-        self._buffered -= len(body)
+        try:
+            response = await _in_thread(jobs, lambda: self._answer(environ, protocol))
+        except Exception:  # logged where it happened
+            protocol.response_str(500, [("content-type", "text/plain; charset=utf-8")], "The server failed.\n")
+            return
+        finally:
+            self._buffered -= len(body)
         if response is not None and response.file is not None:
             await _stream(response.status, response.headers, response.file, protocol)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,13 +99,13 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
+@contextmanager
+def serving(target: str, folder: Path) -> Iterator[Server]:
+    """Granian with this RSGI application, a database of its own and an administrator in it."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("INNKEEPER_STATE", "INNKEEPER_DATABASE")
     } | {
-        "PYTHONPATH": str(SOURCE),
+        "PYTHONPATH": f"{SOURCE}:{Path(__file__).parent}",
         "DJANGO_SETTINGS_MODULE": "innkeeper.core.settings",
         "INNKEEPER_DATABASE": str(folder / "panel.sqlite3"),
     }  # fmt: skip
@@ -117,7 +117,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             [
                 str(Path(sys.executable).parent / "granian"), "--interface", "rsgi", "--host", "127.0.0.1",
                 "--port", str(port), "--workers", "1", "--ssl-certificate", str(cert_file),
-                "--ssl-keyfile", str(key_file), "innkeeper.doors.rsgi:application",
+                "--ssl-keyfile", str(key_file), target,
             ],
             env=environment, stdout=log, stderr=log,
         )  # fmt: skip
@@ -136,6 +136,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(15)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving("innkeeper.doors.rsgi:application", tmp_path_factory.mktemp("server")) as running:
+        yield running
 
 
 def status_of(content: bytes) -> str:
@@ -268,3 +274,15 @@ def test_a_long_answer_is_sent_piece_by_piece_to_a_slow_reader(server: Server) -
         assert server.post(PROTOS, AUTH)[0] == 200
         rest = receive(slow, b"")
     assert (first + rest).partition(b"\r\n\r\n")[2] == content
+
+
+def test_requests_that_fail_are_answered_and_leave_no_room_taken(tmp_path: Path) -> None:
+    with serving("failing_application:application", tmp_path) as server:
+        body = b" " * (4 * 1024 * 1024)
+        # More bytes than bodies may take together.
+        for _ in range(20):
+            status, content = server.post(body, {})
+            assert (status, b"not for clients" in content) == (500, False)
+        with closing(server.connection()) as connection:
+            connection.request("POST", "/fine", body)
+            assert connection.getresponse().read() == b"fine"
