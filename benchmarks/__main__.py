@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-NAMES = ("create", "packet", "getinfo", "hashing", "delivery", "list", "cli", "memory")
+NAMES = ("create", "packet", "getinfo", "hashing", "delivery", "list", "cli", "memory", "permissions")
 
 
 def main() -> None:

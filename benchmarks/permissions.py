@@ -107,20 +107,15 @@ def compiling() -> float:
     return timed(compile_all)
 
 
-def main() -> None:
-    """Build, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--where", help="folder for the tree; its file system is what is measured")
-    arguments = parser.parse_args()
-    base = Path(tempfile.mkdtemp(prefix="permissions-bench-", dir=arguments.where))
+def main(_engine: str = "", files: int = 200_000, rounds: int = 5, where: str | None = None) -> None:
+    """Build, measure, print. No database has a part in it."""
+    base = Path(tempfile.mkdtemp(prefix="permissions-bench-", dir=where))
     root, runs = base / "tree", base / "runs"
     try:
         root.mkdir()
-        build(root, arguments.files)
+        build(root, files)
         times: dict[str, list[float]] = {}
-        for _ in range(arguments.rounds):
+        for _ in range(rounds):
             for name, action in (
                 ("setfacl -R", lambda: setfacl(root)),
                 ("apply", lambda: engine(root)),
@@ -137,7 +132,7 @@ def main() -> None:
     finally:
         shutil.rmtree(base)
     medians = {name: statistics.median(found) for name, found in times.items()}
-    print(f"{objects} objects, {arguments.rounds} rounds")
+    print(f"{objects} objects, {rounds} rounds")
     for name, found in times.items():
         rate = objects / medians[name]
         print(f"{name:20} median {medians[name]:6.3f} s  ({min(found):.3f} .. {max(found):.3f})  {rate:9,.0f}/s")
@@ -148,4 +143,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--where", help="folder for the tree; its file system is what is measured")
+    main("", **vars(parser.parse_args()))
