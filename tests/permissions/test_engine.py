@@ -283,6 +283,19 @@ def test_a_path_outside_the_root_is_refused(tree):
     assert [finding.code for finding in named.stops] == ["unknown-name"]
 
 
+def test_what_lies_behind_a_fence_is_never_entered(tree):
+    make(tree, "a/f", "vhosts/site/f")
+    rules = (entry("alice", "", ALL, "Modify"), entry("customers", "vhosts", "ThisObjectOnly", "Read", "0x1"))
+    policy = compiled(tree, *rules, fences=[str(tree / "vhosts")])
+    report = run(policy, PosixStore(policy), str(tree)).report
+    assert report.skipped == {"fence": 1}
+    assert users(tree / "a/f") == {ALICE: 7}
+    assert dict(access(tree / "vhosts").groups) == {CUSTOMERS: 1}
+    assert access(tree / "vhosts/site").is_minimal
+    refused = compiled(tree, entry("alice", "vhosts/site", ALL, "Read"), fences=[str(tree / "vhosts")])
+    assert [finding.code for finding in refused.stops] == ["behind-fence"]
+
+
 def test_names_and_variables_mean_their_folders(tree):
     make(tree, "v/site/f")
     names = {"HTTPD_VHOSTS_D": str(tree / "v")}

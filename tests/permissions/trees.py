@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from innkeeper.permissions.apply import Options, Run, run
@@ -43,11 +43,11 @@ def entry(account: str, path: str, flags: str, mask: str, bits: str = "0x0", **m
     return "<Entry " + " ".join(f'{name}="{value}"' for name, value in values.items()) + "/>"
 
 
-def compiled(root: Path, *entries: str, names: Mapping[str, str] | None = None) -> Policy:
+def compiled(root: Path, *entries: str, names: Mapping[str, str] | None = None, fences: Iterable[str] = ()) -> Policy:
     """The policy of some rules for a tree."""
     rules, findings = read_rules([Document("<R>\n" + "\n".join(entries) + "\n</R>", "r.xml")])
     assert findings == []
-    return Policy(rules, PRINCIPALS, Places(str(root), names or {}))
+    return Policy(rules, PRINCIPALS, Places(str(root), names or {}), fences)
 
 
 def applied(root: Path, *entries: str, **options: object) -> Run:

@@ -81,6 +81,13 @@ def _rule_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of a bracket name or variable; without any, each of them means DIR",
     )  # fmt: skip
     parser.add_argument(
+        "--fence",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder below the root whose content is left alone",
+    )
+    parser.add_argument(
         "--alias",
         action="append",
         default=[],

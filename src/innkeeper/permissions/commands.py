@@ -71,7 +71,8 @@ def _policy(arguments: argparse.Namespace) -> tuple[Policy, str]:
     root = str(Path(arguments.root).absolute().resolve())
     names = {name: str(Path(value).absolute().resolve()) for name, value in arguments.token}
     principals = Principals.of_system(dict(arguments.alias))
-    policy = Policy([fill(rule, tags) for rule in rules], principals, Places(root, names))
+    fences = [str(Path(path).absolute().resolve()) for path in arguments.fence]
+    policy = Policy([fill(rule, tags) for rule in rules], principals, Places(root, names), fences)
     return policy, root
 
 

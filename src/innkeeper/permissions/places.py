@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from innkeeper.permissions.rules.entry import Rule
-from innkeeper.permissions.rules.finding import Finding, RuleError
+from innkeeper.permissions.rules.finding import RuleError
 
 _NAMED = re.compile(r"(?:\[(?P<bracket>[^\]/]*)\]|%(?P<variable>[^%/]+)%)(?P<rest>/.*)?$")
 # Variables of the metadata format and the component names that mean the same folder.
@@ -44,11 +44,15 @@ class Places:
             path = base + (match["rest"] or "")
         elif not path.startswith("/"):
             path = f"{self.root}/{path}"
-        parts = _parts(path)
-        root = _parts(self.root)
-        if parts[: len(root)] != root:
-            raise RuleError([_wrong(rule, "outside-root", f"{path} lies outside of {self.root}")])
-        return (*parts[len(root) :], *rule.sub_path)
+        parts = self.below_root(path)
+        if parts is None:
+            raise RuleError([rule.finding("outside-root", f"{path} lies outside of {self.root}")])
+        return (*parts, *rule.sub_path)
+
+    def below_root(self, path: str) -> tuple[str, ...] | None:
+        """The parts of an absolute path that follow the root, or None when it lies elsewhere."""
+        parts, root = _parts(path), _parts(self.root)
+        return parts[len(root) :] if parts[: len(root)] == root else None
 
     def _named(self, rule: Rule, name: str) -> str:
         if not self.names:
@@ -58,12 +62,8 @@ class Places:
             if candidate.casefold() in folded:
                 return folded[candidate.casefold()]
         known = ", ".join(sorted(self.names))
-        raise RuleError([_wrong(rule, "unknown-name", f"no folder is called {name}; known are: {known}")])
+        raise RuleError([rule.finding("unknown-name", f"no folder is called {name}; known are: {known}")])
 
 
 def _parts(path: str) -> tuple[str, ...]:
     return tuple(part for part in posixpath.normpath(path).split("/") if part not in ("", "."))
-
-
-def _wrong(rule: Rule, code: str, message: str) -> Finding:
-    return rule.finding(code, message)

@@ -54,6 +54,7 @@ class Node:
     masks: list[tuple[re.Pattern[str], Placed]] = field(default_factory=list)
     closure: set[Sid] = field(default_factory=set)
     leave_alone: bool = False
+    is_fence: bool = False
     create: bool = False
     rules: list[Rule] = field(default_factory=list)
 
@@ -106,10 +107,13 @@ class Ground:
 class Policy:
     """Compiled rules. Nothing in it reads or writes a file."""
 
-    def __init__(self, rules: Iterable[Rule], principals: Principals, places: Places) -> None:
+    def __init__(
+        self, rules: Iterable[Rule], principals: Principals, places: Places, fences: Iterable[str] = ()
+    ) -> None:
         """Resolve accounts and paths.
 
-        ``findings`` collects what is wrong; ``unusable`` are the rules left out for it.
+        What lies in a folder of ``fences`` is another policy's: a run never enters one, though rules may be about
+        the folder itself. ``findings`` collects what is wrong; ``unusable`` are the rules left out for it.
         """
         self.rules = list(rules)
         self.principals = principals
@@ -120,6 +124,9 @@ class Policy:
         self.any_masks: list[tuple[re.Pattern[str], Placed]] = []
         self._any_closure: set[Sid] = set()
         self._grounds: dict[tuple[object, ...], Ground] = {}
+        self._fences = frozenset(parts for path in fences if (parts := places.below_root(path)) is not None)
+        for parts in self._fences:
+            self._node(parts).is_fence = True
         for rule in self.rules:
             try:
                 self._place(rule)
@@ -198,6 +205,7 @@ class Policy:
                 self._any_closure.add(sid)
             return
         parts = self.places.locate(rule)
+        self._refuse_behind_fence(rule, parts)
         node = self._node(parts)
         node.rules.append(rule)
         node.create |= bool(rule.flags & EntryFlag.CREATE_FOLDERS)
@@ -220,6 +228,12 @@ class Policy:
                 ancestor.placed.append(Placed(rule, sid, 0))
             if gives_access:
                 ancestor.closure.add(sid)
+
+    def _refuse_behind_fence(self, rule: Rule, parts: tuple[str, ...]) -> None:
+        for fence in self._fences:
+            if parts[: len(fence)] == fence and (len(parts) > len(fence) or rule.file_mask):
+                message = f"what lies in /{'/'.join(fence)} is governed by other rules"
+                raise RuleError([rule.finding("behind-fence", message)])
 
     def _node(self, parts: tuple[str, ...]) -> Node:
         node = self.root

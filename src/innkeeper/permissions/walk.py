@@ -150,6 +150,9 @@ class Walker:
         try:
             if ground.reaches:
                 self._folder_itself(fd, ground, node, names)
+            if node and node.is_fence:
+                self.report.skipped["fence"] += 1
+                return []
             has_masks = bool(self.policy.any_masks or (node and node.masks))
             if not ground.passes and not has_masks:
                 return self._named_only(fd, ground, node, names)
