@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -175,6 +176,25 @@ def test_a_refused_form_keeps_everything_with_the_password(open_page: Open, bob:
     assert verify_mail("Kx4!paper-Moon", account.password)
 
 
+def test_a_session_that_ends_behind_a_form_loses_nothing(open_page: Open, site: Site) -> None:
+    page = open_page("alice")
+    page.goto("/mail/new/")
+    page.get_by_label("Name", exact=True).fill("ann")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    assert violations(page) == []
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Log in in a new tab").click()
+    tab = opened.value
+    tab.get_by_label("User name or mail address").fill("alice")
+    tab.get_by_label("Password").fill(PASSWORD)
+    tab.get_by_role("button", name="Log in").click()
+    tab.wait_for_url("**/mail/")
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_text("ann@example.test was created.")).to_be_visible()
+
+
 def test_a_taken_name_is_told_when_the_field_is_left(open_page: Open, bob: MailAccount) -> None:
     page = open_page("alice")
     page.goto("/mail/new/")
@@ -196,6 +216,7 @@ def test_search_follows_the_typing_and_the_address_bar_keeps_it(open_page: Open,
     expect(page.get_by_label("Search by address")).to_be_focused()
     page.keyboard.type("zoe")
     expect(page.get_by_role("row")).to_have_count(2)
+    expect(page.locator("#announcer")).to_have_text("1 account")
     assert page.url.endswith("?q=zoe&show=")
     page.reload()
     expect(page.get_by_label("Search by address")).to_have_value("zoe")

@@ -75,6 +75,16 @@ def test_forwarding_is_set_refused_and_emptied(bob: MailAccount, log_in: LogIn) 
     assert not Recipient.objects.exists() and not MailAccount.objects.get().redirect_enabled
 
 
+def test_viruses_are_shown_and_changed_with_the_permission_alone(bob: MailAccount, log_in: LogIn) -> None:
+    client = log_in(BOB)
+    assert "/own/viruses/" not in text_of(client.get("/own/"))
+    assert client.post("/own/viruses/", {"antivir": "inout"}).status_code == 403
+    MailAccount.objects.update(permissions='{"manage_drweb": true}')
+    assert "/own/viruses/" in text_of(client.get("/own/"))
+    client.post("/own/viruses/", {"antivir": "inout"})
+    assert MailAccount.objects.get().antivir == "inout"
+
+
 def test_losing_panel_access_ends_the_session_at_once(bob: MailAccount, log_in: LogIn) -> None:
     client = log_in(BOB)
     MailAccount.objects.update(cp_access=False)

@@ -40,5 +40,6 @@ urlpatterns = [
     path("own/password/", own.password, name="own-password"),
     path("own/reply/", own.reply, name="own-reply"),
     path("own/forwarding/", own.forwarding, name="own-forwarding"),
+    path("own/viruses/", own.viruses, name="own-viruses"),
     path("own/look/", own.look, name="own-look"),
 ]

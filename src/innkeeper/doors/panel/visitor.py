@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.http import urlencode
@@ -131,8 +132,11 @@ def _turn_away(request: HttpRequest) -> HttpResponse:
     if request.method == "GET" and request.path != reverse("panel:home"):
         target += "?" + urlencode({"next": request.get_full_path()})
     if request.headers.get("HX-Request"):
-        response = HttpResponse(status=204)
-        response["HX-Redirect"] = reverse("panel:login")
+        # The form behind this request stays on the page, so that nothing is lost: its token outlives the session.
+        response = render(request, "panel/session_over.html", status=422)
+        response["HX-Retarget"] = "#toast"
+        response["HX-Reswap"] = "innerHTML"
+        response["HX-Reselect"] = ".note-box"
         return response
     return HttpResponseRedirect(target)
 

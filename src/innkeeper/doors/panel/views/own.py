@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -36,6 +38,7 @@ from innkeeper.mail.operations import (
 )
 from innkeeper.mail.queries import AccountInfo, Part, account_infos
 
+VIRUSES = "manage_drweb"
 PARTS = Part.RECIPIENTS | Part.REPLIES | Part.ALIASES
 
 
@@ -69,6 +72,12 @@ class ForwardForm(forms.Form):
     redirect = LinesField(label=gettext_lazy("To these addresses"), help_text=gettext_lazy("One a line."))
 
 
+class VirusForm(forms.Form):
+    """Which mail is checked for viruses."""
+
+    antivir = MailAccountForm.base_fields["antivir"]
+
+
 def _own(request: PanelRequest) -> tuple[int, AccountInfo]:
     name = MailName.objects.filter(account_id=request.actor.account_id, kind=MailName.Kind.ACCOUNT).first()
     if name is None:
@@ -95,7 +104,7 @@ def home(request: PanelRequest) -> HttpResponse:
     """What there is to do, and how the account stands."""
     _site, info = _own(request)
     reply = initial_of(info)["reply_enabled"]
-    return render(request, "panel/own_home.html", {"info": info, "replies": reply})
+    return render(request, "panel/own_home.html", {"info": info, "replies": reply, "viruses": _may(info, VIRUSES)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -166,6 +175,26 @@ def forwarding(request: PanelRequest) -> HttpResponse:
         except Refused as refusal:
             add_refusal(form, refusal)
     return _form_page(request, form, _("Forwarding"), "panel/own_form.html")
+
+
+def _may(info: AccountInfo, permission: str) -> bool:
+    """Whether the account's owner was given a permission. The operation asks again; this only decides what is shown."""
+    return bool(json.loads(info.permissions).get(permission, False))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_mail_users
+def viruses(request: PanelRequest) -> HttpResponse:
+    """Which mail is checked for viruses, for those who may choose."""
+    site_id, info = _own(request)
+    if not _may(info, VIRUSES):
+        raise PermissionDenied
+    form = VirusForm(request.POST or None, initial={"antivir": info.antivir})
+    if request.method == "POST" and form.is_valid():
+        _change(request, site_id, AccountChange(info.name, antivir=form.cleaned_data["antivir"]))
+        messages.success(request, _("Saved."))
+        return redirect("panel:own")
+    return _form_page(request, form, _("Viruses"), "panel/own_form.html")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -10,7 +10,10 @@ document.addEventListener("alpine:init", () => {
         }
         this.count();
       });
-      document.body.addEventListener("htmx:afterSwap", () => this.count());
+      document.body.addEventListener("htmx:afterSwap", () => {
+        this.count();
+        announce(document.getElementById("rows").dataset.total);
+      });
       window.addEventListener("pageshow", () => this.count());
       this.count();
     },
@@ -48,7 +51,7 @@ document.addEventListener("alpine:init", () => {
   }));
 });
 
-// Single keys, never while somebody types and never with a modifier: / search, c create, j k move, x pick.
+// Single keys, never while somebody types and never with a modifier: / search, c create, j k move, x pick, ? help.
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, dialog");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("innkeeper-keys") === "off") return;
@@ -60,6 +63,7 @@ document.addEventListener("keydown", (event) => {
     c: () => document.querySelector("[data-key-create]")?.click(),
     j: () => rows[Math.min(index + 1, rows.length - 1)]?.querySelector("th a")?.focus(),
     k: () => rows[Math.max(index - 1, 0)]?.querySelector("th a")?.focus(),
+    "?": () => document.querySelector("[data-key-help]")?.click(),
     x: () => row?.querySelector('input[name="id"]')?.click(),
   }[event.key];
   if (act) {

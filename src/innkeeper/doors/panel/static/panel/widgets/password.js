@@ -70,18 +70,3 @@ document.addEventListener("alpine:init", () => {
     },
   }));
 });
-
-window.announce = (text) => {
-  const area = document.getElementById("announcer");
-  area.textContent = "";
-  setTimeout(() => { area.textContent = text; }, 50);
-};
-
-window.copyText = async (text, input) => {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // The clipboard is closed to pages that came over plain HTTP: leave the text selected for Ctrl+C.
-    if (input) input.select();
-  }
-};
