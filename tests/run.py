@@ -1,7 +1,7 @@
 """Runs the tests: `./innkeeper test [--fast] [pytest's arguments]`.
 
-The fast part has no daemons and takes SQLite. The full run repeats it on a PostgreSQL server of its own, then runs the
-tests with real daemons and those in a browser. Everything that a part starts ends with it.
+The fast part has no daemons and takes SQLite. The full run adds large databases, repeats both on a PostgreSQL server of
+its own, then runs the tests with real daemons and those in a browser. Everything that a part starts ends with it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from services.cluster import Cluster
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NO_TESTS = 5
-FAST = "not service and not browser"
+FAST = "not service and not browser and not scale"
+WITHOUT_DAEMONS = "not service and not browser"
 
 
 def pytest(title: str, *arguments: str, database: str = "") -> int:
@@ -38,12 +39,13 @@ def main(arguments: list[str]) -> int:
     fast = "--fast" in arguments
     more = [argument for argument in arguments if argument != "--fast"]
     at_once = ["-n", "2", "--dist", "loadfile"]
-    codes = [pytest("without daemons, on SQLite", "-m", FAST, *at_once, *more)]
+    chosen = FAST if fast else WITHOUT_DAEMONS
+    codes = [pytest("without daemons, on SQLite", "-m", chosen, *at_once, *more)]
     if not fast:
         with Cluster() as cluster:
             url = cluster.database("innkeeper")
             cluster.sql("ALTER ROLE innkeeper CREATEDB")
-            codes.append(pytest("without daemons, on PostgreSQL", "-m", FAST, *at_once, *more, database=url))
+            codes.append(pytest("without daemons, on PostgreSQL", "-m", chosen, *at_once, *more, database=url))
         codes.append(pytest("with daemons and in a browser", "-m", "service or browser", *more))
     failed = [code for code in codes if code not in (0, NO_TESTS)]
     return failed[0] if failed else min(codes)
