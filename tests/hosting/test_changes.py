@@ -157,7 +157,7 @@ def test_a_removed_webspace_leaves_graves_and_nothing_else(admin: Actor, alice: 
     assert not Site.objects.exists() and not Webspace.objects.exists() and not MailName.objects.exists()
     assert list(Grave.objects.values_list("storage", "address")) == [(account.storage, "joe@bakery.example")]
     assert [name for name, _ in events()[-4:]] == [
-        "mailname_delete", "domain_delete", "domain_delete", "domain_delete",
+        "mailname_delete", "subdomain_delete", "domain_delete", "domain_delete",
     ]  # fmt: skip
     assert events()[-1] == ("domain_delete", {"old_domain_name": "bakery.example"})
 

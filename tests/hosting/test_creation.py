@@ -21,9 +21,9 @@ from innkeeper.core.errors import (
 from innkeeper.core.models import AuditEntry, OutboxEvent
 from innkeeper.core.operation import planning
 from innkeeper.hosting.models import HostingProperty, Site, Webspace
-from innkeeper.hosting.operations import create_site
+from innkeeper.hosting.operations import create_site, remove_site, update_site
 from innkeeper.hosting.queries import find_site, find_webspace, limits_of, permissions_of, visible_sites
-from innkeeper.hosting.requests import Entitlements, HostingSettings, NewSite
+from innkeeper.hosting.requests import Entitlements, HostingSettings, NewSite, SiteChanges
 from innkeeper.mail.models import MailService
 
 
@@ -124,6 +124,43 @@ def test_a_subdomain_completes_its_name_and_belongs_to_its_parent_s_webspace(
     made = webspace(admin, alice)
     shop = create_site(alice, NewSite("shop", parent_id=made.pk))
     assert (shop.name, shop.webspace_id, shop.parent_id) == ("shop.bakery.example", made.pk, made.pk)
+
+
+def test_a_subdomain_has_events_of_its_own(admin: Actor, alice: Actor, webspace: MakeWebspace) -> None:
+    made = webspace(admin, alice)
+    shop = create_site(alice, NewSite("shop", parent_id=made.pk, hosting=HostingSettings("vrt_hst", {"php": "true"})))
+    update_site(alice, shop.pk, SiteChanges(name="store.bakery.example"))
+    remove_site(alice, shop.pk)
+    supports = {
+        "ssi_support": "false", "php_support": "true", "cgi_support": "false", "perl_support": "false",
+        "python_support": "false",
+    }  # fmt: skip
+    shop_values, store_values = (
+        {"subdomain_name": name, "domain_name": "bakery.example"} | supports for name in ("shop", "store")
+    )
+
+    def side(which: str, values: dict[str, str]) -> dict[str, str]:
+        return {f"{which}_{key}": value for key, value in values.items()}
+
+    assert events()[-3:] == [
+        ("subdomain_create", side("new", shop_values)),
+        ("subdomain_update", side("old", shop_values) | side("new", store_values)),
+        ("subdomain_delete", side("old", store_values)),
+    ]
+
+
+def test_names_below_a_domain_belong_to_its_owner(
+    admin: Actor, alice: Actor, charlie: Actor, webspace: MakeWebspace
+) -> None:
+    webspace(admin, alice)
+    own = webspace(admin, charlie, "charlie.example")
+    for name in ("shop.bakery.example", "deep.shop.BAKERY.example"):
+        with pytest.raises(AlreadyExists):
+            create_site(charlie, NewSite(name, webspace_id=own.pk))
+    with pytest.raises(AlreadyExists):
+        update_site(charlie, own.pk, SiteChanges(name="shop.bakery.example"))
+    create_site(charlie, NewSite("notbakery.example", webspace_id=own.pk))
+    create_site(admin, NewSite("given.bakery.example", webspace_id=own.pk))
 
 
 def test_limits_bind(admin: Actor, alice: Actor, webspace: MakeWebspace) -> None:

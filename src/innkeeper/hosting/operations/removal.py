@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import Failed, NotAllowed
 from innkeeper.core.operation import Operation
-from innkeeper.hosting import events
 from innkeeper.hosting.models import Site, Webspace
+from innkeeper.hosting.operations.records import record_removed
 from innkeeper.hosting.operations.settings import record_hosting_end
 from innkeeper.hosting.operations.webspaces import lock_webspace
 from innkeeper.hosting.queries import find_site, find_webspace, permits
@@ -31,7 +31,7 @@ def remove_webspace(actor: Actor, webspace_id: int) -> None:
 def remove_webspaces(operation: Operation, webspace_ids: Sequence[int]) -> None:
     """Remove webspaces inside another operation, whose caller has checked the actor's right."""
     for pk in sorted(webspace_ids):
-        sites = list(Site.objects.select_related("webspace").filter(webspace_id=pk))
+        sites = list(Site.objects.select_related("webspace", "parent").filter(webspace_id=pk))
         # What lies inside goes first: subdomains, sites, the main site.
         sites.sort(key=lambda site: (site.pk == pk, site.parent_id is None, site.pk))
         _remove(operation, sites)
@@ -53,7 +53,7 @@ def remove_site(actor: Actor, site_id: int) -> None:
         found = [site]
         below = [site.pk]
         while below:
-            children = list(Site.objects.select_related("webspace").filter(parent__in=below))
+            children = list(Site.objects.select_related("webspace", "parent").filter(parent__in=below))
             found += children
             below = [child.pk for child in children]
         _remove(operation, found[::-1])
@@ -64,9 +64,9 @@ def _remove(operation: Operation, sites: Sequence[Site]) -> None:
     bury_site_accounts(operation, ids)
     for site in sites:
         is_main = site.webspace_id == site.pk
-        if site.hosting_type == Site.Hosting.VIRTUAL:
+        if site.hosting_type == Site.Hosting.VIRTUAL and site.parent_id is None:
             webspace: Webspace | None = site.webspace
             record_hosting_end(operation, site, webspace.ftp_login if webspace and is_main else None)
         operation.audit("webspace" if is_main else "site", site.pk, site.name)
-        operation.event(events.DOMAIN_DELETE, site.pk, old={"domain_name": site.name})
+        record_removed(operation, site)
     Site.objects.filter(pk__in=ids).delete()

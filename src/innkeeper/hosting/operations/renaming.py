@@ -53,7 +53,7 @@ def rename_site(site: Site, name: str, ascii_name: str) -> None:
 
 
 def _rename_addresses(site: Site, ascii_name: str) -> None:
-    if Site.objects.filter(ascii_name=ascii_name).exclude(pk=site.pk).exists():
+    if Site.objects.filter(ascii_name=ascii_name).exclude(pk=site.pk).exists():  # a subdomain's new name may be taken
         raise AlreadyExists(f"Domain {ascii_name} already exists.", field="name")
     end_sessions([site.pk])
     key = f"@{ascii_name}"

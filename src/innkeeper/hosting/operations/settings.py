@@ -92,7 +92,7 @@ def write_hosting(operation: Operation, site: Site, webspace: Webspace, checked:
     was_virtual = site.hosting_type == Site.Hosting.VIRTUAL
     is_virtual = checked.type == Site.Hosting.VIRTUAL
     is_main = webspace.pk == site.pk
-    before = described(site, webspace) if was_virtual else {}
+    before = described(site, webspace) if was_virtual and site.parent_id is None else {}
     old_login = webspace.ftp_login if is_main else None
     site.hosting_type = Site.Hosting(checked.type)
     site.forwarding_url, site.forwarding_code = checked.url, checked.code
@@ -105,6 +105,8 @@ def write_hosting(operation: Operation, site: Site, webspace: Webspace, checked:
         HostingProperty.objects.filter(site=site).delete()
         if is_main:
             webspace.ftp_login, webspace.ftp_password = None, ""
+    if site.parent_id is not None:
+        return  # the subdomain's own events tell of its hosting
     if is_virtual and was_virtual:
         operation.event(events.PHYS_HOSTING_UPDATE, site.pk, old=before, new=described(site, webspace))
     elif is_virtual:

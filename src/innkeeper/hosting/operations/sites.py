@@ -10,8 +10,9 @@ from innkeeper.core import names, status
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import AlreadyExists, InvalidValue, LimitReached, NotAllowed, NotFound
 from innkeeper.core.operation import Operation
-from innkeeper.hosting import catalogue, events
+from innkeeper.hosting import catalogue
 from innkeeper.hosting.models import Site
+from innkeeper.hosting.operations.records import described, record_created, record_updated
 from innkeeper.hosting.operations.renaming import rename_site
 from innkeeper.hosting.operations.settings import apply_preferences, check_hosting, check_preferences, write_hosting
 from innkeeper.hosting.operations.status import inherit_status, record_status
@@ -65,15 +66,18 @@ def create_site(actor: Actor, request: NewSite) -> Site:
         main = webspace.site
         if status.is_suspended(main.status) or (parent is not None and status.is_suspended(parent.status)):
             site.status |= status.INHERITED
-        require_free_name(ascii_name, name)
+        require_free_name(actor, ascii_name, name)
         _require_room(webspace.pk, "max_site" if parent is None else "max_subdom")
         try:
             site.save()
         except IntegrityError as error:
             raise AlreadyExists(f"Domain {name} already exists.", field="name") from error
-        operation.event(events.DOMAIN_CREATE, site.pk, new={"domain_name": name})
+        if parent is None:
+            record_created(operation, site)
         write_hosting(operation, site, webspace, checked)
         site.save()
+        if parent is not None:
+            record_created(operation, site)  # it tells of the hosting, too
         create_mail_service(site, enabled=request.mail_service)
         operation.audit("site", site.pk, name)
     return site
@@ -116,7 +120,7 @@ def update_site(actor: Actor, site_id: int, changes: SiteChanges) -> Site:
     with Operation(actor, "site.update") as operation:
         webspace = lock_webspace(webspace_id)
         site = webspace.site if is_main else find_site(actor, id=site_id)
-        old_name, old_status = site.name, site.status
+        before, old_status = described(site), site.status
         if changes.status is not None:
             site.status = status.requested(actor, old_status, changes.status, web_only=True)
             if changes.status == status.ACTIVE:
@@ -132,12 +136,11 @@ def update_site(actor: Actor, site_id: int, changes: SiteChanges) -> Site:
             webspace.save()
         site.save()
         if new_name is not None:
+            require_free_name(actor, new_name[1], new_name[0], renamed=site)
             rename_site(site, *new_name)
         if changes != SiteChanges(status=changes.status, turn_off_action=changes.turn_off_action):
             operation.audit("site", site.pk, site.name)
-            operation.event(
-                events.DOMAIN_UPDATE, site.pk, old={"domain_name": old_name}, new={"domain_name": site.name}
-            )
+            record_updated(operation, site, before)
         if site.status != old_status:
             record_status(operation, site, old_status)
             inherit_status(operation, webspace_ids=[webspace_id])

@@ -15,8 +15,9 @@ from innkeeper.core import names, status
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import AlreadyExists, InvalidValue, IPAddressNotFound, NotAllowed, NotFound, OwnerNotFound
 from innkeeper.core.operation import Operation
-from innkeeper.hosting import catalogue, events
+from innkeeper.hosting import catalogue
 from innkeeper.hosting.models import PHPSetting, Site, Webspace, WebspaceLimit, WebspacePermission
+from innkeeper.hosting.operations.records import described, record_created, record_updated
 from innkeeper.hosting.operations.renaming import rename_site
 from innkeeper.hosting.operations.settings import (
     apply_preferences,
@@ -25,7 +26,7 @@ from innkeeper.hosting.operations.settings import (
     write_hosting,
 )
 from innkeeper.hosting.operations.status import inherit_status, record_status
-from innkeeper.hosting.queries import find_webspace, permits
+from innkeeper.hosting.queries import find_webspace, permits, visible_sites
 from innkeeper.hosting.requests import Entitlements, NewWebspace, WebspaceChanges
 from innkeeper.mail.models import MailService
 from innkeeper.mail.operations import set_preferences
@@ -56,7 +57,7 @@ def create_webspace(actor: Actor, request: NewWebspace) -> Webspace:
         site.status |= status.INHERITED
     apply_preferences(site, request.preferences)
     with Operation(actor, "webspace.create") as operation:
-        require_free_name(ascii_name, name)
+        require_free_name(actor, ascii_name, name)
         webspace = Webspace(
             site=site,
             owner=owner,
@@ -74,7 +75,7 @@ def create_webspace(actor: Actor, request: NewWebspace) -> Webspace:
                 webspace.ftp_login, webspace.ftp_password = checked.ftp_login, checked.ftp_password or ""
             require_free_keys(webspace)
             webspace.save(force_insert=True)
-            operation.event(events.DOMAIN_CREATE, site.pk, new={"domain_name": name})
+            record_created(operation, site)
             write_hosting(operation, site, webspace, checked)
             site.save()
         except IntegrityError as error:
@@ -113,10 +114,21 @@ def require_owner(actor: Actor, owner_id: int | None) -> Account:
     return owner
 
 
-def require_free_name(ascii_name: str, name: str) -> None:
-    """Raises AlreadyExists if a site has the name."""
-    if Site.objects.filter(ascii_name=ascii_name).exists():
+def require_free_name(actor: Actor, ascii_name: str, name: str, *, renamed: Site | None = None) -> None:
+    """Raises AlreadyExists if a site has the name, or a domain above it belongs to somebody else.
+
+    Who owns a domain owns the names below it: otherwise a neighbour could take mail for them. The administrator may
+    give them to anybody.
+    """
+    others = Site.objects.all() if renamed is None else Site.objects.exclude(pk=renamed.pk)
+    if others.filter(ascii_name=ascii_name).exists():
         raise AlreadyExists(f"Domain {name} already exists.", field="name")
+    if actor.is_administrator:
+        return
+    labels = ascii_name.split(".")
+    above = [".".join(labels[start:]) for start in range(1, len(labels) - 1)]
+    if others.filter(ascii_name__in=above).exclude(pk__in=visible_sites(actor).values("pk")).exists():
+        raise AlreadyExists(f"Unable to create the domain {name}: a domain above it exists already.", field="name")
 
 
 def require_free_keys(webspace: Webspace) -> None:
@@ -218,7 +230,7 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
     with Operation(actor, "webspace.update") as operation:
         webspace = lock_webspace(webspace_id)
         site = webspace.site
-        old_name, old_status = site.name, site.status
+        before, old_status = described(site), site.status
         if changes.status is not None:
             site.status = status.requested(actor, old_status, changes.status)
         for name in ("external_id", "admin_description", "reseller_description"):
@@ -244,12 +256,11 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
         entitlements.write(webspace)
         _set_mail(actor, site, changes.mail)
         if new_name is not None:
+            require_free_name(actor, new_name[1], new_name[0], renamed=site)
             rename_site(site, *new_name)
         if changes != WebspaceChanges(status=changes.status):
             operation.audit("webspace", site.pk, site.name)
-            operation.event(
-                events.DOMAIN_UPDATE, site.pk, old={"domain_name": old_name}, new={"domain_name": site.name}
-            )
+            record_updated(operation, site, before)
         if site.status != old_status:
             record_status(operation, site, old_status)
         if site.status != old_status or owner is not None:
