@@ -126,7 +126,7 @@ def test_the_mail_daemons_group_cannot_change_the_database(instance: PrivateInst
                 "SELECT * FROM accounts_account",
                 "SELECT * FROM mail_mailaccount",
                 "SELECT * FROM django_session",
-                "DELETE FROM svc_mail_domain",
+                "UPDATE mail_mailservice SET enabled = false",
                 "SET default_transaction_read_only = off; UPDATE mail_mailname SET address = ''",
                 "CREATE TABLE mine (a int)",
                 "SELECT * FROM innkeeper_policy.sent",
