@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from innkeeper.hostd import requests, sessions, storage
+from innkeeper.instance import readiness
 from innkeeper.instance.config import Instance
 from innkeeper.instance.supervision import Supervisor
 
@@ -51,10 +52,15 @@ class Actions:
 
     def _programs(self) -> dict[str, dict[str, Any]]:
         states = Supervisor(self._instance).states()
-        return {
+        found = {
             name: {"state": info["statename"].lower(), "pid": info["pid"] or None, "since": info["start"] or None}
             for name, info in states.items()
         }
+        # Mail passes without the policy service, so nobody else would notice one that hangs.
+        policy = found.get("policy")
+        if policy and policy["state"] == "running" and not readiness.works(readiness.probes(self._instance)["policy"]):
+            policy["state"] = "silent"
+        return found
 
     def _control(self, program: str, action: str) -> bool:
         if program not in CONTROLLED:

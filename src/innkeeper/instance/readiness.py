@@ -31,6 +31,15 @@ def _connects(path: Path) -> bool:
     return True
 
 
+def _answers_policy(path: Path) -> bool:
+    """Whether the policy service answers: a connection alone would be taken by the kernel, whatever it does."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PROBE_TIMEOUT_S)
+        connection.connect(str(path))
+        connection.sendall(b"request=smtpd_access_policy\n\n")
+        return connection.recv(256).startswith(b"action=")
+
+
 def _answers_https(instance: Instance) -> bool:
     context = ssl.create_default_context(cafile=str(instance.certificate))
     connection = http.client.HTTPSConnection(
@@ -48,7 +57,7 @@ def probes(instance: Instance) -> dict[str, Callable[[], bool]]:
     return {
         "keeper": lambda: all(path.exists() for path in wal),
         "hostd": lambda: _connects(instance.hostd_socket),
-        "policy": lambda: _connects(instance.policy_socket),
+        "policy": lambda: _answers_policy(instance.policy_socket),
         "dovecot": lambda: (
             _greets(host, ports.imap, b"* OK")
             and _greets(host, ports.pop3, b"+OK")

@@ -57,7 +57,8 @@ def _programs() -> Iterator[Entry]:
         return
     down = [name for name, program in programs.items() if program["state"] not in UP]
     for name in down:
-        yield Entry(name, False, f"does not run: {WITHOUT.get(name, 'it is needed')}. Run ./innkeeper up.")
+        what = "does not answer" if programs[name]["state"] == "silent" else "does not run"
+        yield Entry(name, False, f"{what}: {WITHOUT.get(name, 'it is needed')}. Run ./innkeeper up.")
     if not down:
         yield Entry("programs", True, f"all {len(programs)} run")
 
