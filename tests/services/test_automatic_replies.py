@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -90,6 +91,15 @@ def test_a_sender_is_answered_once_a_day(site: Site, charlie: Account) -> None:
     write(charlie, alice.address, "two")
     assert len(answers(charlie)) == 1
     assert alice.subjects() == ["one", "two"]
+
+
+def test_a_sender_is_answered_as_often_a_day_as_the_reply_says(site: Site, charlie: Account) -> None:
+    alice = site.account("alice")
+    site.old_update("alice", rules(rule("often", key_where="no", subject="Again", text="x", ans_freq=86_400)))
+    write(charlie, alice.address, "one")
+    time.sleep(1.1)  # 86,400 a day is one a second
+    write(charlie, alice.address, "two")
+    assert len(answers(charlie)) == 2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import smtplib
@@ -72,11 +73,16 @@ def test_mail_is_accepted_while_the_policy_service_is_away(site: Site, charlie: 
     try:
         alice.submit(charlie.address, "Deaf")
         instance.send("bob@peer.invalid", alice.address, "Inbound")
+        health = json.loads(instance.command("health", "--json", check=False).stdout)
+        assert not health["ok"]
+        (entry,) = [entry for entry in health["entries"] if not entry["ok"]]
+        assert entry["name"] == "policy"
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
     assert charlie.subjects() == ["Deaf"]
     assert alice.subjects() == ["Inbound"]
+    assert json.loads(instance.command("health", "--json").stdout)["ok"]
 
     def limited() -> bool:
         try:
