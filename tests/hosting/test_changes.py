@@ -149,6 +149,29 @@ def test_a_renamed_site_takes_all_its_addresses_along(admin: Actor, bakery: Webs
         update_site(admin, cakes.pk, SiteChanges(name="bakery.example"))
 
 
+def test_a_new_name_closes_no_ring(admin: Actor, bakery: Webspace) -> None:
+    cakes = Site.objects.get(name="cakes.example")
+    joe, ann = mailbox(cakes, "joe"), mailbox(bakery.site, "ann")
+    MailAccount.objects.update(redirect_enabled=True)
+    Recipient.objects.create(account=joe, kind="redirect", address="ann@bakery.example")
+    Recipient.objects.create(account=ann, kind="redirect", address="joe@tarts.example")
+    with pytest.raises(InvalidValue, match=r"ann@bakery\.example"):
+        update_site(admin, cakes.pk, SiteChanges(name="tarts.example"))
+    assert "cakes.example" in statuses()
+    update_site(admin, cakes.pk, SiteChanges(name="pies.example"))
+    assert column("svc_mail_login", "username") == ["ann@bakery.example", "joe@pies.example"]
+
+
+def test_a_catchall_closes_no_ring_under_a_new_name(admin: Actor, bakery: Webspace) -> None:
+    cakes = Site.objects.get(name="cakes.example")
+    ann = mailbox(bakery.site, "ann")
+    MailAccount.objects.update(redirect_enabled=True)
+    MailService.objects.filter(site=cakes).update(unknown_action="forward", forward_address="ann@bakery.example")
+    Recipient.objects.create(account=ann, kind="redirect", address="anybody@tarts.example")
+    with pytest.raises(InvalidValue):
+        update_site(admin, cakes.pk, SiteChanges(name="tarts.example"))
+
+
 def test_a_removed_webspace_leaves_graves_and_nothing_else(admin: Actor, alice: Actor, bakery: Webspace) -> None:
     account = mailbox(bakery.site, "joe")
     with pytest.raises(NotAllowed):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.db import IntegrityError, connection
 
 from innkeeper.core import names
+from innkeeper.core.actor import Actor
 from innkeeper.core.errors import AlreadyExists
 from innkeeper.hosting.models import Site
 from innkeeper.hosting.operations.status import end_sessions
-from innkeeper.mail.operations import move_site_graves, refresh_site_replies
+from innkeeper.mail.operations import forwarded_to_domain, move_site_graves, refresh_site_replies, refuse_rings
 
 # Addresses repeat the domain so that look-ups need no join; set statements, a site may have 100,000 accounts.
 # What points at the addresses comes first: it is found through the old ones.
@@ -27,17 +28,20 @@ _NAMES = "UPDATE mail_mailname SET address = local_part || %s WHERE site_id = %s
 _SERVICE = "UPDATE mail_mailservice SET domain_key = %s WHERE site_id = %s"
 
 
-def rename_site(site: Site, name: str, ascii_name: str) -> None:
+def rename_site(actor: Actor, site: Site, name: str, ascii_name: str) -> None:
     """Give a stored site a new name, inside the caller's operation; its subdomains follow.
 
     Mail accounts keep everything, under their new addresses; who passes mail on to them follows, too. Their open
-    sessions end, because those are known by the old addresses. Raises AlreadyExists.
+    sessions end, because those are known by the old addresses. Raises AlreadyExists, and InvalidValue where mail would
+    go round in a ring.
     """
     if (name, ascii_name) == (site.name, site.ascii_name):
         return
     subdomains = list(Site.objects.filter(parent=site))
     old_name, old_ascii_name = site.name, site.ascii_name
-    if ascii_name != site.ascii_name:
+    forwarded: set[str] = set()
+    if ascii_name != old_ascii_name:
+        forwarded = forwarded_to_domain(actor, ascii_name)
         _rename_addresses(site, ascii_name)
     site.name, site.ascii_name = name, ascii_name
     try:
@@ -47,9 +51,10 @@ def rename_site(site: Site, name: str, ascii_name: str) -> None:
     if ascii_name != old_ascii_name:
         refresh_site_replies(site.pk)
         move_site_graves(site.pk, old_ascii_name, ascii_name)
+        refuse_rings(actor, site.pk, forwarded)
     for subdomain in subdomains:
         if subdomain.name.endswith(f".{old_name}"):
-            rename_site(subdomain, *names.domain(f"{subdomain.name.removesuffix(old_name)}{name}"))
+            rename_site(actor, subdomain, *names.domain(f"{subdomain.name.removesuffix(old_name)}{name}"))
 
 
 def _rename_addresses(site: Site, ascii_name: str) -> None:

@@ -137,7 +137,7 @@ def update_site(actor: Actor, site_id: int, changes: SiteChanges) -> Site:
         site.save()
         if new_name is not None:
             require_free_name(actor, new_name[1], new_name[0], renamed=site)
-            rename_site(site, *new_name)
+            rename_site(actor, site, *new_name)
         if changes != SiteChanges(status=changes.status, turn_off_action=changes.turn_off_action):
             operation.audit("site", site.pk, site.name)
             record_updated(operation, site, before)

@@ -257,7 +257,7 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
         _set_mail(actor, site, changes.mail)
         if new_name is not None:
             require_free_name(actor, new_name[1], new_name[0], renamed=site)
-            rename_site(site, *new_name)
+            rename_site(actor, site, *new_name)
         if changes != WebspaceChanges(status=changes.status):
             operation.audit("webspace", site.pk, site.name)
             record_updated(operation, site, before)

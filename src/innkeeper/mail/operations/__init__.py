@@ -3,6 +3,7 @@
 from innkeeper.mail.operations.create import create_accounts
 from innkeeper.mail.operations.preferences import set_preferences, set_service_enabled
 from innkeeper.mail.operations.remove import bury_site_accounts, move_site_graves, remove_accounts
+from innkeeper.mail.operations.renamed import forwarded_to_domain, refuse_rings
 from innkeeper.mail.operations.restore import restore_account
 from innkeeper.mail.operations.scripts import refresh_site as refresh_site_replies
 from innkeeper.mail.operations.update import rename_account, update_accounts
@@ -50,8 +51,10 @@ __all__ = [
     "UpdateAccounts",
     "bury_site_accounts",
     "create_accounts",
+    "forwarded_to_domain",
     "move_site_graves",
     "refresh_site_replies",
+    "refuse_rings",
     "remove_accounts",
     "rename_account",
     "restore_account",
