@@ -109,7 +109,7 @@ def test_a_due_grave_a_name_without_one_and_a_foreign_site_give_nothing(site: Wo
 def test_an_account_of_a_renamed_site_comes_back_under_the_new_name(site: World) -> None:
     remove(site)
     create_accounts(site.alice, CreateAccounts(site.alice_site, (NewAccount("other"),)))
-    rename_site(Site.objects.get(pk=site.alice_site), "new.example", "new.example")
+    rename_site(site.alice, Site.objects.get(pk=site.alice_site), "new.example", "new.example")
     restore_account(site.alice, RestoreAccount(site.alice_site, "sales"))
     assert MailName.objects.filter(address="sales@new.example").exists()
     assert "sales@new.example" in SieveScript.objects.get().script
@@ -117,7 +117,7 @@ def test_an_account_of_a_renamed_site_comes_back_under_the_new_name(site: World)
 
 def test_a_renamed_site_renders_its_replies_again(site: World) -> None:
     first = SieveScript.objects.get()
-    rename_site(Site.objects.get(pk=site.alice_site), "new.example", "new.example")
+    rename_site(site.alice, Site.objects.get(pk=site.alice_site), "new.example", "new.example")
     second = SieveScript.objects.get()
     assert second.revision == first.revision + 1
     assert "orders@new.example" in second.script and "alice.example" not in second.script
