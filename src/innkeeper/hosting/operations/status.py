@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db import connection
 from django.db.models import Q
 
+from innkeeper.core.db.sets import among
 from innkeeper.core.operation import Operation
 from innkeeper.core.status import INHERITED, WEB_ONLY, is_suspended
 from innkeeper.hosting import events
@@ -22,20 +23,20 @@ _MAIN = f"""
 UPDATE hosting_site SET status = (status & ~{INHERITED}) | CASE WHEN
   (SELECT a.status FROM hosting_webspace w JOIN accounts_account a ON a.id = w.owner_id
    WHERE w.site_id = hosting_site.id) <> 0 THEN {INHERITED} ELSE 0 END
-WHERE id IN ({{ids}})"""
+WHERE {{below}}"""
 _ADDON = f"""
 UPDATE hosting_site SET status = (status & ~{INHERITED}) | CASE WHEN
   ((SELECT m.status FROM hosting_site m WHERE m.id = hosting_site.webspace_id) & ~{WEB_ONLY}) <> 0
   THEN {INHERITED} ELSE 0 END
-WHERE webspace_id IN ({{ids}}) AND id <> webspace_id AND parent_id IS NULL"""
+WHERE {{below}} AND id <> webspace_id AND parent_id IS NULL"""
 _SUBDOMAINS = f"""
 UPDATE hosting_site SET status = (status & ~{INHERITED}) | CASE WHEN
   ((SELECT p.status FROM hosting_site p WHERE p.id = hosting_site.parent_id) & ~{WEB_ONLY}) <> 0
   OR ((SELECT m.status FROM hosting_site m WHERE m.id = hosting_site.webspace_id) & ~{WEB_ONLY}) <> 0
   THEN {INHERITED} ELSE 0 END
-WHERE webspace_id IN ({{ids}}) AND parent_id IS NOT NULL"""
-_STATEMENTS = (_MAIN, _ADDON, _SUBDOMAINS)
-CHUNK = 500
+WHERE {{below}} AND parent_id IS NOT NULL"""
+# Each with the column that names the webspace, from the top down: a statement reads what the one before wrote.
+_STATEMENTS = (("id", _MAIN), ("webspace_id", _ADDON), ("webspace_id", _SUBDOMAINS))
 
 
 def inherit_status(
@@ -53,12 +54,11 @@ def inherit_status(
                 Webspace.objects.filter(Q(owner_id=owner_id) | Q(owner__owner_id=owner_id)).values_list("pk", flat=True)
             )
         ids = list(webspace_ids or ())
-        for start in range(0, len(ids), CHUNK):
-            chunk = ids[start : start + CHUNK]
-            for statement in _STATEMENTS:
-                cursor.execute(statement.format(ids=", ".join(["%s"] * len(chunk))), chunk)
-            suspended = Site.objects.filter(webspace__in=chunk).exclude(status__in=[0, WEB_ONLY])
-            end_sessions(list(suspended.values_list("pk", flat=True)))
+        for column, statement in _STATEMENTS:
+            below, parameter = among(column, ids)
+            cursor.execute(statement.format(below=below), [parameter])
+    suspended = Site.objects.filter(webspace__in=ids).exclude(status__in=[0, WEB_ONLY])
+    end_sessions(list(suspended.values_list("pk", flat=True)))
 
 
 def end_sessions(site_ids: Sequence[int]) -> None:
