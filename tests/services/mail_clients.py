@@ -231,5 +231,8 @@ class Sieve:
 
     def close(self) -> None:
         self.command("LOGOUT")
+        self.hang_up()
+
+    def hang_up(self) -> None:
         self._file.close()
         self._socket.close()

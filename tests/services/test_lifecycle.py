@@ -17,6 +17,7 @@ from services.mail_clients import compose, wait_for
 from services.private import Account, Site, xml
 
 ENDED_WITHIN_S = 1.0
+EVERY = {"imap", "pop3", "sieve", "submission"}
 
 
 def storage(site: Site, name: str) -> Path:
@@ -97,13 +98,14 @@ def test_a_grave_that_is_due_is_emptied_and_no_other(site: Site) -> None:
 
 
 class Sessions:
-    """An IMAP, a POP3 and a submission session of one account, open at the same time."""
+    """A session of each protocol, of one account, open at the same time."""
 
     def __init__(self, account: Account) -> None:
         ports = account.ports
         self.imap = mail_clients.imap(ports["imap"], account.address, account.password)
         self.imap.select("INBOX")
         self.pop3 = mail_clients.pop3(ports["pop3"], account.address, account.password)
+        self.sieve = mail_clients.Sieve(ports["sieve"], account.address, account.password)
         self.submission = mail_clients.submission(ports["submission"], account.address, account.password)
         self.submission.mail(account.address)
         self.submission.rcpt(account.address)
@@ -121,6 +123,9 @@ class Sessions:
             found.add("pop3")
         except (poplib.error_proto, OSError):
             pass
+        with contextlib.suppress(AssertionError, OSError):
+            self.sieve.command("NOOP")
+            found.add("sieve")
         try:
             if self.submission.noop()[0] == 250:
                 found.add("submission")
@@ -129,7 +134,7 @@ class Sessions:
         return found
 
     def close(self) -> None:
-        for end in (self.imap.shutdown, self.pop3.close, self.submission.close):
+        for end in (self.imap.shutdown, self.pop3.close, self.sieve.hang_up, self.submission.close):
             with contextlib.suppress(OSError):
                 end()
 
@@ -149,14 +154,14 @@ def test_open_sessions_end_within_a_second(site: Site, change: str) -> None:
     alice, bob = site.account("alice"), site.account("bob")
     hers, his = Sessions(alice), Sessions(bob)
     try:
-        assert hers.open() == his.open() == {"imap", "pop3", "submission"}
+        assert hers.open() == his.open() == EVERY
         CHANGES[change](site)
         changed = time.monotonic()
         while still := hers.open():
             assert time.monotonic() - changed < ENDED_WITHIN_S, still
             time.sleep(0.02)
         if change not in ("service off", "suspended"):
-            assert his.open() == {"imap", "pop3", "submission"}
+            assert his.open() == EVERY
     finally:
         hers.close()
         his.close()
