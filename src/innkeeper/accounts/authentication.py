@@ -138,11 +138,14 @@ def count_failure(login: str, address: str) -> None:
 
 
 def _bound_to(addresses: str, address: str) -> bool:
+    bound = addresses.split(",")
+    if address and address in bound:
+        return True
     try:
         client = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(ipaddress.ip_address(bound) == client for bound in addresses.split(",") if bound)
+    return any(ipaddress.ip_address(other) == client for other in bound if other)
 
 
 def _actor(caller: Caller, address: str, door: Door) -> Actor:

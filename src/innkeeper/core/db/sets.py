@@ -22,10 +22,12 @@ def among(column: str, values: Sequence[int] | Sequence[str]) -> tuple[str, Any]
 
 def execute_each(statement: str, rows: Sequence[Sequence[Any]]) -> None:
     """Execute a statement with each of the rows of parameters."""
+    if not rows:
+        return
     with connection.cursor() as cursor:
         if len(rows) == 1:
             cursor.execute(statement, rows[0])  # psycopg's executemany takes more round trips
-        elif rows:
+        else:
             cursor.executemany(statement, rows)
 
 
@@ -34,6 +36,8 @@ def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) ->
 
     On PostgreSQL many rows go by COPY, which plans nothing a row.
     """
+    if not rows:
+        return
     names = ", ".join(columns)
     if connection.vendor == "postgresql" and len(rows) > 1:
         copy = f"COPY {table} ({names}) FROM STDIN"
