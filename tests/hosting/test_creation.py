@@ -192,6 +192,8 @@ def test_permissions_bind_the_customer_alone(admin: Actor, alice: Actor, webspac
         ({"hosting": HostingSettings("std_fwd", url="javascript:alert(1)")}, "dest_url"),
         ({"hosting": HostingSettings("std_fwd", url="example.com", code=307)}, "http_code"),
         ({"ip_addresses": ("300.1.1.1",)}, "ip_address"),
+        ({"external_id": "x" * 256}, "external-id"),
+        ({"admin_description": "a\0b"}, "description"),
     ],
 )
 def test_bad_values_name_their_field(

@@ -107,7 +107,9 @@ def domain(value: str, *, field: str = "name") -> tuple[str, str]:
         unicode_form = idna.decode(ascii_form) if ascii_form else ""
     except (idna.IDNAError, UnicodeError) as error:
         raise InvalidValue(f"{field}: {value!r} is not a domain name: {error}.", field=field) from error
-    if not ascii_form or len(ascii_form) > DOMAIN_LENGTH or "." not in ascii_form:
+    # No top-level domain is a number: such a name is an IP address.
+    no_domain = "." not in ascii_form or ascii_form.rpartition(".")[2].isdigit()
+    if not ascii_form or len(ascii_form) > DOMAIN_LENGTH or no_domain:
         raise InvalidValue(f"{field}: {value!r} is not a domain name. Give a name such as example.com.", field=field)
     return unicode_form, ascii_form
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from lxml import etree
 
 from innkeeper.core.errors import InvalidValue, NotFound, NotSupported, WrongStatus
@@ -53,16 +55,24 @@ def preferences_of(operation: Element, description: str | None) -> Preferences:
     if prefs is not None and (boolean_of(prefs, "icp-status") or text_of(prefs, "icp-permit")):
         raise NotSupported("icp-status, icp-permit: this server keeps no such licences. Leave them out.")
     bandwidth = None if performance is None else text_of(performance, "bandwidth")
-    if bandwidth is not None and not bandwidth.lstrip("-").replace(".", "", 1).isdigit():
-        raise InvalidValue(f"bandwidth: {bandwidth!r} is no number of kB/s. Give one, or -1.", field="bandwidth")
     return Preferences(
         www=None if prefs is None else boolean_of(prefs, "www"),
         statistics_months=None if prefs is None else number_of(prefs, "stat_ttl"),
         outgoing_limit=_outgoing_limit(operation),
-        bandwidth=None if not bandwidth else int(float(bandwidth)),
+        bandwidth=_whole(bandwidth) if bandwidth else None,
         max_connections=None if performance is None else number_of(performance, "max_connections"),
         description=description,
     )
+
+
+def _whole(text: str) -> int:
+    """A double of the schema, which may be infinite, as a whole number."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise InvalidValue(
+            f"bandwidth: {text!r} is no number of kB/s. Give one, or -1 for no limit.", field="bandwidth"
+        )
+    return int(value)
 
 
 def _outgoing_limit(operation: Element) -> str | None:

@@ -33,6 +33,8 @@ from innkeeper.mail.operations import set_preferences
 from innkeeper.mail.requests import Preferences as MailPreferences
 from innkeeper.network.models import IPAddress
 
+EXTERNAL_ID_LENGTH = 255
+
 
 def create_webspace(actor: Actor, request: NewWebspace) -> Webspace:
     """Create a webspace with its main site, which shares its id, and the site's mail service.
@@ -45,6 +47,7 @@ def create_webspace(actor: Actor, request: NewWebspace) -> Webspace:
     name, ascii_name = names.domain(request.name)
     checked = check_hosting(request.hosting, webspace=True, new=True)
     check_preferences(request.preferences)
+    _check_texts(request.external_id, request.admin_description, request.reseller_description)
     entitlements = CheckedEntitlements(request.entitlements)
     hosted_on = (request.hosting.ip_addresses if request.hosting else ()) or request.ip_addresses
     site = Site(
@@ -95,6 +98,15 @@ def create_mail_service(site: Site, *, enabled: bool = True) -> None:
         bounce_address=f"site-{site.pk}@bounce.invalid",
         enabled=enabled,
     )
+
+
+def _check_texts(external_id: str | None, *notes: str | None) -> None:
+    """Raises InvalidValue for texts that no row can hold."""
+    if external_id is not None and len(external_id) > EXTERNAL_ID_LENGTH:
+        raise InvalidValue(f"external-id: use at most {EXTERNAL_ID_LENGTH} characters.", field="external-id")
+    for text in (external_id, *notes):
+        if text is not None and catalogue.CONTROL.search(text):
+            raise InvalidValue("external-id, description: leave the control characters out.", field="description")
 
 
 def _set_mail(actor: Actor, site: Site, wanted: MailPreferences) -> None:
@@ -224,6 +236,7 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
     was_virtual = webspace.site.hosting_type == Site.Hosting.VIRTUAL
     checked = check_hosting(changes.hosting, webspace=True, new=not was_virtual)
     check_preferences(changes.preferences)
+    _check_texts(changes.external_id, changes.admin_description, changes.reseller_description)
     entitlements = CheckedEntitlements(changes.entitlements)
     wanted = (changes.hosting.ip_addresses if changes.hosting else ()) or changes.ip_addresses
     new_name = None if changes.name is None else names.domain(changes.name)
