@@ -16,7 +16,7 @@ from trees import entry, make, snapshot
 import innkeeper
 from innkeeper.permissions.cli import main
 from innkeeper.permissions.nt import sid
-from innkeeper.permissions.principals import GROUP_DOMAIN, Principals, UnknownAccountError
+from innkeeper.permissions.principals import GROUP_DOMAIN, Principals, UnknownAccountError, unlisted_sources
 from innkeeper.permissions.rules import template
 from innkeeper.permissions.rules.document import EMPTY, Document
 from innkeeper.permissions.rules.entry import read_rules
@@ -211,3 +211,11 @@ def test_the_engine_needs_no_panel():
     source = Path(innkeeper.__file__).parent.parent
     done = subprocess.run([sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(source)}, check=False)
     assert done.returncode == 0
+
+
+def test_sources_that_do_not_list_their_accounts_are_named(tmp_path):
+    file = tmp_path / "nsswitch.conf"
+    file.write_text("passwd: files systemd sss # local first\ngroup: files [SUCCESS=merge] ldap\nhosts: dns\n")
+    assert unlisted_sources(file) == ["sss", "ldap"]
+    file.write_text("passwd: files systemd\ngroup: files\n")
+    assert unlisted_sources(file) == unlisted_sources(tmp_path / "none") == []

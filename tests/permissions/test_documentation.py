@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from innkeeper.permissions import report
 from innkeeper.permissions.nt.rights import describe
 from innkeeper.permissions.posix import bits, limits
 from innkeeper.permissions.rules import lint, vocabulary
@@ -35,6 +36,7 @@ TABLES = {
         ],
     ),
     "limits": table(("code", "meaning"), sorted(limits.CODES.items())),
+    "run": table(("code", "meaning"), sorted(report.CODES.items())),
     "lint": table(("code", "meaning"), sorted(lint.CODES.items())),
 }
 
@@ -53,6 +55,16 @@ def test_the_page_holds_the_table(name):
 def test_every_code_of_a_limit_is_in_the_table():
     source = Path(limits.__file__).read_text()
     assert set(re.findall(r'Limit\(\s*"([a-z-]+)"', source)) == set(limits.CODES)
+
+
+def test_every_code_is_in_a_table():
+    """Codes are the only words in quotation marks that stand first in a finding, or second in a problem."""
+    package = Path(limits.__file__).parent.parent
+    source = "\n".join(path.read_text() for path in package.rglob("*.py"))
+    used = set(re.findall(r'(?:finding|wrong|_all)\(\s*(?:\w+, )?"([a-z-]+)"', source))
+    used |= set(re.findall(r'Problem\([^,]+, "([a-z-]+)"', source)) | set(re.findall(r'yield "([a-z-]+)"', source))
+    assert {"not-there", "hard-link", "needs-mask", "link", "leaves-root"} <= used
+    assert used <= set(report.CODES) | set(lint.CODES)
 
 
 if __name__ == "__main__":

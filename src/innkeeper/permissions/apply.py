@@ -61,6 +61,7 @@ def check(policy: Policy, root: int) -> list[Finding]:
 def run(policy: Policy, store: Store[Any], root_path: str, options: Options | None = None) -> Run:
     """Apply a policy to the tree at ``root_path``, or only say what would change if ``options.dry``.
 
+    The run works in the current directory and puts it back, so it wants a process without other threads that use it.
     Everything that can be known beforehand is checked first: when a rule that does not say to go on cannot
     be carried out, nothing is written.
 

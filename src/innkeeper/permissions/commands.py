@@ -15,7 +15,7 @@ from innkeeper.permissions.nt.rights import ASKABLE
 from innkeeper.permissions.places import Places
 from innkeeper.permissions.policy import Ground, Policy
 from innkeeper.permissions.posix import limits
-from innkeeper.permissions.principals import Principals, UnknownAccountError
+from innkeeper.permissions.principals import Principals, UnknownAccountError, unlisted_sources
 from innkeeper.permissions.report import Report
 from innkeeper.permissions.rules.document import Document
 from innkeeper.permissions.rules.entry import read_rules
@@ -71,6 +71,8 @@ def _policy(arguments: argparse.Namespace) -> tuple[Policy, str]:
     root = str(Path(arguments.root).absolute().resolve())
     names = {name: str(Path(value).absolute().resolve()) for name, value in arguments.token}
     principals = Principals.of_system(dict(arguments.alias))
+    if sources := unlisted_sources():
+        _err(f"warning: accounts of {', '.join(sources)} may not be listed; who is in several groups may get too much")
     fences = [str(Path(path).absolute().resolve()) for path in arguments.fence]
     policy = Policy([fill(rule, tags) for rule in rules], principals, Places(root, names), fences)
     return policy, root

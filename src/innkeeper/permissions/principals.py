@@ -7,6 +7,7 @@ import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from innkeeper.permissions.nt import sid as sids
 from innkeeper.permissions.nt.sid import Sid
@@ -17,6 +18,10 @@ from innkeeper.permissions.rules.vocabulary import PLACEHOLDER
 EVERYBODY = frozenset((sids.EVERYONE, sids.AUTHENTICATED_USERS))
 # Samba's names for the two local name spaces choose between a user and a group of the same name.
 USER_DOMAIN, GROUP_DOMAIN = "unix user", "unix group"
+
+
+# Sources of the system's name service whose accounts it lists completely.
+_LISTED = {"files", "compat", "db", "systemd"}
 
 
 class UnknownAccountError(LookupError):
@@ -135,6 +140,24 @@ class Principals:
             if known:
                 return known
         return self.find(rule.account, rule.domain)
+
+
+def unlisted_sources(configuration: Path = Path("/etc/nsswitch.conf")) -> list[str]:
+    """Sources of accounts that the name service may not list, such as a directory.
+
+    Their users can be named by rules. But somebody in several groups that rules name needs an entry of his own,
+    and who is not listed cannot get one.
+    """
+    try:
+        lines = configuration.read_text().splitlines()
+    except OSError:
+        return []
+    sources: dict[str, None] = {}
+    for line in lines:
+        name, _, rest = line.partition("#")[0].partition(":")
+        if name.strip() in ("passwd", "group"):
+            sources |= dict.fromkeys(word for word in rest.split() if not word.startswith("["))
+    return [source for source in sources if source not in _LISTED]
 
 
 def _is_local(sid: Sid) -> bool:

@@ -6,6 +6,30 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+# Every code of a run, with its meaning; the documentation is checked against this table.
+CODES = {
+    "acl-too-large": "the list does not fit into the file system's space for it",
+    "any-path": "below * something else than a file mask stands",
+    "bad-acl": "what the object has is not a list that can be read",
+    "behind-fence": "the path lies in a folder that other rules govern",
+    "changed-since": "an undo found an object that was changed again after the run",
+    "create": "a missing folder could not be made",
+    "hard-link": "the file has several names, so it may belong elsewhere too",
+    "link": "the path leads through a link",
+    "no-account": "no account of this system has the name",
+    "no-acl": "the file system holds no access control lists",
+    "no-folder": "the path leads through something that is no folder",
+    "not-reachable": "the path cannot be looked at",
+    "not-removed": "an undo could not remove a folder that the run made",
+    "not-there": "the path does not exist and 0x40 is not set",
+    "outside-root": "the path lies outside of the root",
+    "placeholder": "Null was not replaced by an account",
+    "sid-disagrees": "SidStr and Account name different accounts",
+    "too-deep": "the tree is deeper than descriptors last",
+    "too-many-entries": "more accounts need an entry than a list holds",
+    "unknown-name": "a bracket name or variable is not known",
+}
+
 # A run over millions of objects must not collect millions of messages.
 MAX_PROBLEMS = 1000
 
