@@ -173,3 +173,28 @@ def test_it_knows_who_holds_which_session(panel: Path, limit: OutgoingLimit, tmp
         return await policy.answer({"request": "innkeeper_sessions"})
 
     assert asyncio.run(ask()) == "127.0.0.1 40000 anna@a.test"
+
+
+def test_a_session_that_names_itself_after_it_was_to_end_is_ended(
+    panel: Path, limit: OutgoingLimit, tmp_path: Path
+) -> None:
+    async def ask() -> list[str]:
+        policy = service(panel, limit, tmp_path / "nothing")
+        peers = "127.0.0.1:40000 127.0.0.1:40001"
+        await policy.answer({"request": "innkeeper_ended", "logins": "anna@a.test dora@a.test", "peers": peers})
+        return [
+            await policy.answer(
+                {"protocol_state": "DATA", "sasl_username": login, "client_address": "127.0.0.1", "client_port": port}
+            )
+            for port, login in (
+                ("40000", "bob@a.test"),  # somebody else's goes on
+                ("40001", "anna@a.test"),
+                ("40001", "anna@a.test"),  # a later connection from that port
+                ("40002", "anna@a.test"),  # one that was opened since
+            )
+        ]
+
+    passed = "action=DUNNO"
+    assert asyncio.run(ask()) == [
+        passed, "action=421 4.7.0 The access of this account has changed; log in again", passed, passed
+    ]  # fmt: skip

@@ -28,8 +28,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def end(instance: Instance, usernames: Collection[str]) -> int:
     """End the sessions that these accounts have now; how many were ended.
 
-    A submission session that has sent nothing yet tells nobody whose it is, so it is ended too: its client connects
-    again, and one that was let in with a password of before cannot.
+    A submission session that has named no recipient yet tells nobody whose it is. The policy service is told which are
+    open, and ends one that turns out to be theirs before it can send. Without that service all of them are ended.
     """
     wanted = set(usernames)
     ended = _end_submission(instance, wanted)
@@ -58,12 +58,18 @@ def _dovecot(instance: Instance, wanted: set[str]) -> list[processes.Process]:
 
 
 def _end_submission(instance: Instance, wanted: set[str]) -> int:
-    """Close the submission sessions of these users, and those that are nobody's yet."""
+    """Close the submission sessions of these users, and let those that are nobody's yet go on only for others."""
     peers = _established(instance.ports.submission)
     if not peers:
         return 0
-    owners = _owners(instance)
-    inodes = {inode for peer, inode in peers.items() if owners.get(peer) in wanted or peer not in owners}
+    try:
+        owners = _owners(instance)
+        others = [f"{host}:{port}" for host, port in peers if owners.get((host, port)) not in wanted]
+        _ask_policy(instance, f"request=innkeeper_ended\nlogins={' '.join(wanted)}\npeers={' '.join(others)}")
+        inodes = {inode for peer, inode in peers.items() if owners.get(peer) in wanted}
+    except OSError as error:
+        log.warning("the policy service does not tell the submission sessions, all are ended: %s", error)
+        inodes = set(peers.values())
     master = processes.of_pid_file(instance.spool / "pid" / "master.pid")
     ended = 0
     for process in _children(master) if master else []:
@@ -110,23 +116,25 @@ def _established(port: int) -> dict[tuple[str, str], str]:
 
 
 def _owners(instance: Instance) -> dict[tuple[str, str], str]:
-    """Whose each submission session is, as far as the policy service has seen. Empty when it is away."""
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(TIMEOUT_S)
-            connection.connect(str(instance.policy_socket))
-            connection.sendall(b"request=innkeeper_sessions\n\n")
-            text = b""
-            while not text.endswith(b"\n\n"):
-                part = connection.recv(65536)
-                if not part:
-                    break
-                text += part
-    except OSError as error:
-        log.warning("the policy service does not tell the submission sessions: %s", error)
-        return {}
-    rows = (line.split(" ", 2) for line in text.decode(errors="replace").splitlines() if line)
+    """Whose each submission session is, as far as the policy service has seen. Raises OSError when it is away."""
+    lines = _ask_policy(instance, "request=innkeeper_sessions").splitlines()
+    rows = (line.split(" ", 2) for line in lines if line)
     return {(row[0], row[1]): row[2] for row in rows if len(row) == 3}
+
+
+def _ask_policy(instance: Instance, request: str) -> str:
+    """The policy service's answer. Raises OSError when it is away."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(TIMEOUT_S)
+        connection.connect(str(instance.policy_socket))
+        connection.sendall(f"{request}\n\n".encode())
+        text = b""
+        while not text.endswith(b"\n\n"):
+            part = connection.recv(65536)
+            if not part:
+                raise ConnectionResetError("it closed the connection")
+            text += part
+    return text.decode(errors="replace")
 
 
 def _children(parent: processes.Process) -> list[processes.Process]:

@@ -4,9 +4,13 @@
 that mail does not depend on the panel. Whatever it cannot find out, it lets pass (Postfix does the same when it is
 away): a full mailbox is still refused by Dovecot, and a limit is not worth the mail of everybody.
 
-A request is lines of `name=value` and an empty line, the answer `action=...` and an empty line. One request is not
-Postfix's: `request=innkeeper_sessions` is answered with a line `ADDRESS PORT LOGIN` for each submission session seen,
-which hostd asks before it ends an account's sessions.
+A request is lines of `name=value` and an empty line, the answer `action=...` and an empty line. Two requests are not
+Postfix's but hostd's, when it ends an account's sessions:
+
+* `request=innkeeper_sessions` is answered with a line `ADDRESS PORT LOGIN` for each submission session seen;
+* `request=innkeeper_ended` names in `logins` whose sessions end, and in `peers` the connections (`ADDRESS:PORT`) that
+  were open then. Postfix tells a session's log-in only with its first recipient: one that turns out to be such a
+  log-in's is ended there, before it can send anything. Those of all others go on.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import signal
 import sys
 from collections import OrderedDict
 from pathlib import Path
+from typing import TypeVar
 
 from innkeeper.components.drivers.postfix_dovecot.lookups import (
     LookupFailed,
@@ -37,10 +42,13 @@ from innkeeper.components.drivers.postfix_dovecot.outgoing import (
 
 log = logging.getLogger("innkeeper.policy")
 
+Value = TypeVar("Value")
+
 PASS = "DUNNO"  # noqa: S105 - Postfix's word for "no opinion"
 QUOTA_TIMEOUT_S = 4
 MAX_SESSIONS = 20_000
-MAX_REQUEST_BYTES = 64 * 1024
+MAX_REQUEST_BYTES = 1024 * 1024
+ENDED = "421 4.7.0 The access of this account has changed; log in again"
 
 
 class PolicyService:
@@ -51,6 +59,7 @@ class PolicyService:
         self._limit = limit
         self._quota = quota
         self._sessions: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._ended: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
 
     def close(self) -> None:
         """Give up what is held open."""
@@ -70,7 +79,11 @@ class PolicyService:
         """The answer to one request, without the empty line."""
         if request.get("request") == "innkeeper_sessions":
             return "\n".join(f"{host} {port} {login}" for (host, port), login in self._sessions.items())
-        self._remember(request)
+        if request.get("request") == "innkeeper_ended":
+            self._end(request.get("logins", "").split(), request.get("peers", "").split())
+            return f"action={PASS}"
+        if self._has_ended(request):
+            return f"action={ENDED}"
         action = PASS
         try:
             if request.get("protocol_state") == "RCPT":
@@ -87,14 +100,28 @@ class PolicyService:
             return None
         return await asyncio.wait_for(self._quota.any_room(found, request.get("size", "0")), QUOTA_TIMEOUT_S)
 
-    def _remember(self, request: dict[str, str]) -> None:
+    def _end(self, logins: list[str], peers: list[str]) -> None:
+        ended = frozenset(logins)
+        for text in peers:
+            host, _, port = text.rpartition(":")
+            _put(self._ended, (host, port), self._ended.get((host, port), frozenset()) | ended)
+
+    def _has_ended(self, request: dict[str, str]) -> bool:
+        """Note whose session this is, and tell whether it was to end before that was known."""
         login = request.get("sasl_username")
-        if login:
-            peer = (request.get("client_address", ""), request.get("client_port", ""))
-            self._sessions.pop(peer, None)
-            self._sessions[peer] = login
-            if len(self._sessions) > MAX_SESSIONS:
-                self._sessions.popitem(last=False)
+        if not login:
+            return False
+        peer = (request.get("client_address", ""), request.get("client_port", ""))
+        _put(self._sessions, peer, login)
+        return login in self._ended.pop(peer, ())
+
+
+def _put(table: OrderedDict[tuple[str, str], Value], peer: tuple[str, str], value: Value) -> None:
+    """Store under a connection, the latest last, and forget the oldest of too many."""
+    table.pop(peer, None)
+    table[peer] = value
+    if len(table) > MAX_SESSIONS:
+        table.popitem(last=False)
 
 
 async def run(service: PolicyService, path: Path) -> None:
