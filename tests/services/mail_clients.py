@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import imaplib
 import os
 import poplib
@@ -87,41 +86,23 @@ def takes(port: int, recipient: str, sender: str = "someone@peer.invalid") -> bo
     return refusal(port, recipient, sender)[0] == 250
 
 
-def again(action: Callable[[], T]) -> T:
-    """Do it, and once more if the server hangs up, as mail programs do.
-
-    When the access of any account changes, submission sessions that have not yet said whose they are end too.
-    """
-    for _ in range(3):
-        with contextlib.suppress(smtplib.SMTPServerDisconnected):
-            return action()
-    return action()
-
-
 def submission(port: int, login: str, password: str) -> smtplib.SMTP:
     """A session of a mail program that sends, after STARTTLS and log-in."""
 
-    def connect() -> smtplib.SMTP:
-        session = smtplib.SMTP(HOST, port, local_hostname="laptop.invalid", timeout=30)
-        try:
-            session.starttls(context=unverified())
-            session.login(login, password)
-        except BaseException:
-            session.close()
-            raise
-        return session
-
-    return again(connect)
+    session = smtplib.SMTP(HOST, port, local_hostname="laptop.invalid", timeout=30)
+    try:
+        session.starttls(context=unverified())
+        session.login(login, password)
+    except BaseException:
+        session.close()
+        raise
+    return session
 
 
 def submit(port: int, login: str, password: str, sender: str, recipient: str, message: EmailMessage) -> None:
     """Send one message as a mail user."""
-
-    def send() -> None:
-        with submission(port, login, password) as session:
-            session.sendmail(sender, recipient, message.as_bytes())
-
-    again(send)
+    with submission(port, login, password) as session:
+        session.sendmail(sender, recipient, message.as_bytes())
 
 
 def imap(port: int, login: str, password: str) -> imaplib.IMAP4:
@@ -179,14 +160,10 @@ def quota_bytes(port: int, login: str, password: str) -> int | None:
 def authenticates(port: int, login: str, password: str) -> bool:
     """Whether submission takes a password of any characters (smtplib's own log-in knows ASCII only)."""
     secret = b64encode(f"\0{login}\0{password}".encode()).decode()
-
-    def ask() -> bool:
-        with smtplib.SMTP(HOST, port, local_hostname="laptop.invalid", timeout=30) as session:
-            session.starttls(context=unverified())
-            session.ehlo()
-            return session.docmd("AUTH", f"PLAIN {secret}")[0] == 235
-
-    return again(ask)
+    with smtplib.SMTP(HOST, port, local_hostname="laptop.invalid", timeout=30) as session:
+        session.starttls(context=unverified())
+        session.ehlo()
+        return session.docmd("AUTH", f"PLAIN {secret}")[0] == 235
 
 
 def pop3(port: int, login: str, password: str) -> poplib.POP3:

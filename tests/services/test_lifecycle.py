@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from services import mail_clients
-from services.mail_clients import compose, wait_for
+from services.mail_clients import compose
 from services.private import Account, Site, xml
 
 ENDED_WITHIN_S = 1.0
@@ -167,15 +167,22 @@ def test_open_sessions_end_within_a_second(site: Site, change: str) -> None:
         his.close()
 
 
-def test_a_session_in_the_middle_of_a_message_sends_nothing_after_the_removal(site: Site, charlie: Account) -> None:
-    alice = site.account("alice")
-    sessions = Sessions(alice)
-    site.remove("alice")
-    wait_for("the session ends", lambda: "submission" not in sessions.open(), 2)
-    with pytest.raises((smtplib.SMTPException, OSError)):
-        sessions.submission.sendmail(alice.address, charlie.address, compose(alice.address, charlie.address).as_bytes())
-    sessions.close()
-    assert charlie.inbox() == []
+def test_a_session_that_has_not_said_whose_it_is_sends_nothing_any_more_and_others_go_on(
+    site: Site, charlie: Account
+) -> None:
+    alice, bob = site.account("alice"), site.account("bob")
+    port = alice.ports["submission"]
+    with contextlib.ExitStack() as stack:
+        hers, his = (stack.enter_context(mail_clients.submission(port, a.address, a.password)) for a in (alice, bob))
+        site.update("alice", "<password><value>Other-8-Paper-Sun</value></password>")
+        time.sleep(2 * ENDED_WITHIN_S)
+        his.sendmail(bob.address, charlie.address, compose(bob.address, charlie.address, "From Bob").as_bytes())
+        with pytest.raises((smtplib.SMTPException, OSError)):
+            hers.sendmail(alice.address, charlie.address, compose(alice.address, charlie.address).as_bytes())
+    site.instance.settle()
+    assert charlie.subjects() == ["From Bob"]
+    Account(site, "alice", "Other-8-Paper-Sun").submit(charlie.address, "With the new password")
+    assert charlie.subjects() == ["From Bob", "With the new password"]
 
 
 def test_a_removed_site_takes_its_mail_along(site: Site) -> None:
