@@ -128,18 +128,37 @@ def test_a_field_is_judged_when_it_is_left_and_nothing_is_created(bob: MailAccou
     client = log_in("alice")
 
     def check(field: str, **changes: Any) -> tuple[int, str]:
-        response = client.post(f"/mail/new/?check={field}", form(**changes), headers={"HX-Request": "true"})
+        response = client.post(f"/mail/new/check/{field}/", form(**changes), headers={"HX-Request": "true"})
         return response.status_code, text_of(response)
 
     status, fragment = check("name", name="bob")
     assert status == 422 and "already exists" in fragment and "<html" not in fragment
     assert fragment.count('class="field"') == 1
+    assert 'hx-post="/mail/new/check/name/"' in fragment
     assert check("name", name="ann", password="")[0] == 200
     assert check("redirect", name="", redirect="nobody")[0] == 422
     assert check("aliases", name="", aliases="fine")[0] == 200
-    assert client.post("/mail/new/?check=password", form()).status_code == 404
+    assert check("outgoing_limit", outgoing_limit="many")[0] == 422
+    for hidden in ("password", "nonsense"):
+        assert client.post(f"/mail/new/check/{hidden}/", form()).status_code == 404
+    assert client.post("/mail/new/check/name/").status_code == 422
     assert MailAccount.objects.count() == 1
     assert not AuditEntry.objects.filter(operation="mail.create").exists()
+
+
+def test_a_field_of_a_stored_account_is_judged_and_nothing_is_changed(
+    site: Site, bob: MailAccount, charlie: Account, log_in: LogIn
+) -> None:
+    make_mailbox(site, "ann")
+    client = log_in("alice")
+    page = text_of(client.get(f"/mail/{bob.pk}/"))
+    assert f'hx-post="/mail/{bob.pk}/check/aliases/"' in page
+    response = client.post(f"/mail/{bob.pk}/check/aliases/", edit_form(aliases="ann"))
+    assert response.status_code == 422 and "already exists" in text_of(response)
+    assert client.post(f"/mail/{bob.pk}/check/aliases/", edit_form(aliases="robert")).status_code == 200
+    assert client.post(f"/mail/{bob.pk}/check/redirect/", edit_form(redirect="bob@example.test")).status_code == 422
+    assert MailName.objects.count() == 2
+    assert log_in("charlie").post(f"/mail/{bob.pk}/check/aliases/", edit_form()).status_code == 404
 
 
 def test_htmx_is_led_on_by_a_header(site: Site, log_in: LogIn) -> None:

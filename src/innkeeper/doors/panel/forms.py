@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -203,6 +204,20 @@ class MailAccountForm(forms.Form):
             return UNSET
         return int(values["quota_amount"] * UNITS[values["quota_unit"] or "GB"])
 
+    def single_change(self, name: str, field: str) -> AccountChange:
+        """The request that this form would make for one field alone, to judge it before the others are filled in."""
+        values = self.cleaned_data
+        change = AccountChange(name=name)
+        if field == "aliases":
+            return replace(change, aliases=values["aliases"])
+        if field == "redirect":
+            return replace(change, redirect=_switched_on(values["redirect"]))
+        if field == "members":
+            return replace(change, group=_switched_on(values["members"]))
+        if field == "outgoing_limit":
+            return replace(change, outgoing_limit=values["outgoing_limit"].strip() or "default")
+        return change
+
     def change(self, name: str, stored: AccountInfo | None = None) -> AccountChange:
         """The request that this form makes for the account of that name."""
         values = self.cleaned_data
@@ -230,6 +245,11 @@ class MailAccountForm(forms.Form):
         )
 
 
+def _switched_on(addresses: tuple[str, ...]) -> Addresses | Unset:
+    """Addresses as they would act: a ring of forwarding shows only where it is switched on."""
+    return Addresses(True, addresses) if addresses else UNSET
+
+
 class CreateForm(MailAccountForm):
     """A new account: its address comes first."""
 
@@ -242,6 +262,8 @@ class CreateForm(MailAccountForm):
 
     def __init__(self, *args: Any, sites: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.chooses_site = sites is not None
+        self.has_no_site = sites is not None and not sites
         if sites is not None:
             self.fields["site"] = forms.ChoiceField(label=_("Site"), choices=list(sites.items()))
         else:

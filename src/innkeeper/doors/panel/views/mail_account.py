@@ -46,6 +46,8 @@ SITES_TO_CHOOSE = 100
 UNDO = "removed"
 SHOWN_REFUSALS = 5
 UNDO_AT_ONCE = 500
+# The fields that the operation's plan can judge alone.
+CHECKED = ("name", "site", "aliases", "redirect", "members", "outgoing_limit")
 PARTS = Part.ALIASES | Part.RECIPIENTS | Part.GROUPS | Part.REPLIES
 
 
@@ -84,60 +86,89 @@ def _show(request: PanelRequest, template: str, context: dict[str, Any], form: M
     return render(request, template, context, status=422 if form.errors else 200)
 
 
-def _checked_field(request: PanelRequest, form: MailAccountForm, name: str) -> HttpResponse:
-    if name not in form.fields or name == "password":
-        raise Http404
-    # Only this field is judged: the others are not filled in yet.
-    bound = form[name]
-    return render(
-        request, "panel/field.html", {"field": bound, "check": request.path}, status=422 if bound.errors else 200
+def _new_form(request: PanelRequest) -> CreateForm:
+    """The form for a new account. Of many sites the name is typed, of few it is chosen."""
+    sites = _sites(request)
+    first = visible_sites(request.actor).order_by("name").first() if sites else None
+    initial = {"site": request.GET.get("site") or (first.ascii_name if first else "")}
+    return CreateForm(
+        request.POST if request.method == "POST" else None,
+        sites=sites,
+        initial=initial,
+        default_quota=_default_quota(first),
     )
+
+
+def _named_site(request: PanelRequest, form: CreateForm) -> Site:
+    try:
+        return find_site(request.actor, name=form.cleaned_data.get("site", ""))
+    except NotFound as refusal:
+        raise NotFound(_("There is no such site."), field="site") from refusal
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_owners
 def create(request: PanelRequest) -> HttpResponse:
-    """Create one account. With `check` in the query one field is judged and nothing is created."""
-    sites = _sites(request)
-    first = visible_sites(request.actor).order_by("name").first() if sites else None
-    if sites == {}:
+    """Create one account."""
+    form = _new_form(request)
+    if form.has_no_site:
         return render(request, "panel/no_site.html", {"section": "mail"})
-    initial = {"site": request.GET.get("site") or (first.ascii_name if first else "")}
-    form = CreateForm(request.POST or None, sites=sites, initial=initial, default_quota=_default_quota(first))
-    check = request.GET.get("check")
-    if request.method == "POST" and form.is_valid() | bool(check):
+    if request.method == "POST" and form.is_valid():
+        name = form.cleaned_data["name"]
         try:
-            site = find_site(request.actor, name=form.cleaned_data.get("site", ""))
-            if check:
-                with planning():
-                    _plan_field(request, site, form, check)
-            else:
-                new = form.change(form.cleaned_data["name"])
-                _only_outcome(create_accounts(request.actor, CreateAccounts(site.pk, (new,))))
-                address = f"{form.cleaned_data['name'].lower()}@{site.name}"
-                messages.success(request, _("{address} was created.").format(address=address))
-                return _answer(request, _page_of(request, site, form.cleaned_data["name"]))
-        except NotFound as refusal:
-            add_refusal(form, Refused(_("There is no such site."), field="site") if not refusal.field else refusal)
+            site = _named_site(request, form)
+            _only_outcome(create_accounts(request.actor, CreateAccounts(site.pk, (form.change(name),))))
+            address = f"{name.lower()}@{site.name}"
+            messages.success(request, _("{address} was created.").format(address=address))
+            return _answer(request, _page_of(request, site, name))
         except Refused as refusal:
             add_refusal(form, refusal)
-    if request.method == "POST" and check:
-        return _checked_field(request, form, check)
-    return _show(request, "panel/mail_create.html", {"sites_to_choose": sites is not None}, form)
+    return _show(request, "panel/mail_create.html", {}, form)
 
 
-def _plan_field(request: PanelRequest, site: Site, form: CreateForm, name: str) -> None:
-    """Ask the operation's plan about one field, beside the others' defaults."""
-    values = form.cleaned_data
-    account = AccountChange(name=values.get("name") or "new-account")
-    if name == "aliases":
-        account = replace(account, aliases=values.get("aliases", ()))
-    if name == "redirect":
-        account = replace(account, redirect=Addresses(UNSET, values.get("redirect", ())))
-    if name == "members":
-        account = replace(account, group=Addresses(UNSET, values.get("members", ())))
-    if name in {"name", "aliases", "redirect", "members"}:
-        _only_outcome(create_accounts(request.actor, CreateAccounts(site.pk, (account,))))
+@require_POST
+@for_owners
+def check_new(request: PanelRequest, field: str) -> HttpResponse:
+    """Judge one field of a new account by the plan of its creation; nothing is created."""
+    form = _new_form(request)
+    _require_checked(form, field)
+    if field not in form.errors:
+        try:
+            change = form.single_change(form.cleaned_data.get("name") or "new-account", field)
+            with planning():
+                _only_outcome(create_accounts(request.actor, CreateAccounts(_named_site(request, form).pk, (change,))))
+        except Refused as refusal:
+            add_refusal(form, refusal)
+    return _judged(request, form, field)
+
+
+@require_POST
+@for_owners
+def check_change(request: PanelRequest, number: int, field: str) -> HttpResponse:
+    """Judge one field of an account by the plan of its change; nothing is changed."""
+    row, _info = _find(request, number)
+    form = MailAccountForm(request.POST)
+    _require_checked(form, field)
+    if field not in form.errors:
+        try:
+            change = form.single_change(row.name, field)
+            with planning():
+                _only_outcome(update_accounts(request.actor, UpdateAccounts(row.site_id, Mode.SET, (change,))))
+        except Refused as refusal:
+            add_refusal(form, refusal)
+    return _judged(request, form, field)
+
+
+def _require_checked(form: MailAccountForm, field: str) -> None:
+    if field not in form.fields or field not in CHECKED:
+        raise Http404
+
+
+def _judged(request: PanelRequest, form: MailAccountForm, field: str) -> HttpResponse:
+    """The one field, with what is wrong with it."""
+    bound = form[field]
+    context = {"field": bound, "check": request.path.rpartition(field)[0]}
+    return render(request, "panel/field.html", context, status=422 if bound.errors else 200)
 
 
 def _page_of(request: PanelRequest, site: Site, name: str) -> str:
@@ -162,7 +193,9 @@ def edit(request: PanelRequest, number: int) -> HttpResponse:
     """Show and change one account."""
     row, info = _find(request, number)
     site = Site.objects.get(pk=row.site_id)
-    form = MailAccountForm(request.POST or None, initial=initial_of(info), default_quota=_default_quota(site))
+    form = MailAccountForm(
+        request.POST if request.method == "POST" else None, initial=initial_of(info), default_quota=_default_quota(site)
+    )
     if request.method == "POST" and form.is_valid():
         try:
             save(request, row, info, form)
