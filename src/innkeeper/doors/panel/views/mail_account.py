@@ -52,7 +52,9 @@ PARTS = Part.ALIASES | Part.RECIPIENTS | Part.GROUPS | Part.REPLIES
 
 
 def _sites(request: PanelRequest) -> dict[str, str] | None:
-    names = list(visible_sites(request.actor).order_by("name").values_list("ascii_name", "name")[: SITES_TO_CHOOSE + 1])
+    names = list(
+        visible_sites(request.actor).order_by("ascii_name").values_list("ascii_name", "name")[: SITES_TO_CHOOSE + 1]
+    )
     return dict(names) if len(names) <= SITES_TO_CHOOSE else None
 
 
@@ -89,7 +91,7 @@ def _show(request: PanelRequest, template: str, context: dict[str, Any], form: M
 def _new_form(request: PanelRequest) -> CreateForm:
     """The form for a new account. Of many sites the name is typed, of few it is chosen."""
     sites = _sites(request)
-    first = visible_sites(request.actor).order_by("name").first() if sites else None
+    first = visible_sites(request.actor).order_by("ascii_name").first() if sites else None
     initial = {"site": request.GET.get("site") or (first.ascii_name if first else "")}
     return CreateForm(
         request.POST if request.method == "POST" else None,
