@@ -42,7 +42,8 @@ def populate(cursor: Any, vendor: str, *, sites: int, accounts: int, password: s
         f" {truth}, -1, -1, '', 0, '{now}' FROM {series(first, first + sites - 1)}",
         "INSERT INTO hosting_webspace (site_id, guid, owner_id, ftp_password, overuse, admin_description,"
         " reseller_description, outgoing_limit)"
-        f" SELECT n, 'webspace-' || {number()}, 1, '', 'block', '', '', 'default' FROM {series(first, first + sites - 1)}",
+        f" SELECT n, 'webspace-' || {number()}, (SELECT id FROM accounts_account WHERE kind = 'admin'), '', 'block', '', '',"
+        f" 'default' FROM {series(first, first + sites - 1)}",
         f"UPDATE hosting_site SET webspace_id = id WHERE id >= {first}",
         "INSERT INTO mail_mailservice (site_id, domain_key, bounce_address, enabled, unknown_action, bounce_text,"
         " forward_address, webmail, sign_outgoing, greylisting, webmail_certificate)"
