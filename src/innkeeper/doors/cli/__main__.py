@@ -19,7 +19,7 @@ GROUPS = {
     "call": "a packet of the XML protocol from a file or standard input",
     "health": "what needs attention",
 }
-ELSEWHERE = ("up", "down", "status", "test")
+ELSEWHERE = ("up", "down", "status", "test", "bench", "security")
 """Commands that the script `innkeeper` runs by itself."""
 
 
