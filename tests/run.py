@@ -38,7 +38,7 @@ def pytest(title: str, *arguments: str, database: str = "") -> int:
 def main(arguments: list[str]) -> int:
     fast = "--fast" in arguments
     more = [argument for argument in arguments if argument != "--fast"]
-    at_once = ["-n", "2", "--dist", "loadfile"]
+    at_once = ["-n", "3", "--dist", "worksteal"]  # some tests wait, so one worker more than cores
     chosen = FAST if fast else WITHOUT_DAEMONS
     codes = [pytest("without daemons, on SQLite", "-m", chosen, *at_once, *more)]
     if not fast:
