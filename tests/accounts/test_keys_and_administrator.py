@@ -19,7 +19,7 @@ from innkeeper.accounts.queries import find_key, visible_keys
 from innkeeper.core.actor import Actor, ActorKind, Door
 from innkeeper.core.errors import InvalidValue, KeyRefused, NotAllowed, NotFound, NotSupported
 from innkeeper.core.models import AuditEntry, OutboxEvent
-from innkeeper.core.serversettings import read_setting, session_idle_minutes, update_settings
+from innkeeper.core.serversettings import read_setting, session_idle_minutes
 
 pytestmark = pytest.mark.django_db
 HOME = "127.0.0.1"
@@ -90,7 +90,7 @@ def test_the_administrator_changes_contact_and_password(admin: Actor, alice: Act
 
 def test_settings_of_the_server_have_bounds_and_an_event(admin: Actor, alice: Actor) -> None:
     assert session_idle_minutes() == 30
-    update_settings(admin, {"login_timeout": "15", "stat_ttl": "6"})
+    update_administrator(admin, AdministratorChanges(), {"login_timeout": "15", "stat_ttl": "6"})
     assert (session_idle_minutes(), read_setting("stat_ttl")) == (15, "6")
     event = OutboxEvent.objects.get()
     assert (event.event, json.loads(event.parameters)) == (
@@ -98,9 +98,9 @@ def test_settings_of_the_server_have_bounds_and_an_event(admin: Actor, alice: Ac
     )  # fmt: skip
     for name, value in (("login_timeout", "0"), ("traffic_accounting", "9"), ("smtp_tls", "maybe")):
         with pytest.raises(InvalidValue) as refused:
-            update_settings(admin, {name: value})
+            update_administrator(admin, AdministratorChanges(), {name: value})
         assert refused.value.field == name
     with pytest.raises(NotSupported):
-        update_settings(admin, {"smtp_password": "hidden"})
+        update_administrator(admin, AdministratorChanges(), {"smtp_password": "hidden"})
     with pytest.raises(NotAllowed):
-        update_settings(alice, {"login_timeout": "15"})
+        update_administrator(alice, AdministratorChanges(), {"login_timeout": "15"})

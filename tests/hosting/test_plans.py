@@ -25,7 +25,6 @@ from innkeeper.core import passwords
 from innkeeper.core.actor import Actor
 from innkeeper.core.models import AuditEntry
 from innkeeper.core.operation import planning
-from innkeeper.core.serversettings import update_settings
 from innkeeper.hosting.models import Site
 from innkeeper.hosting.operations import (
     create_site,
@@ -89,7 +88,7 @@ OPERATIONS: list[Callable[[Actor], object]] = [
     lambda admin: update_administrator(
         admin, AdministratorChanges(contact={"city": "Porto"}, password="Third-4-All"), {"stat_ttl": "5"}
     ),
-    lambda admin: update_settings(admin, {"login_timeout": "10"}),
+    lambda admin: update_administrator(admin, AdministratorChanges(), {"login_timeout": "10"}),
     lambda admin: create_key(admin, NewKey(address="192.0.2.7")),
     lambda admin: remove_key(admin, str(SecretKey.objects.get().pk)),
     lambda admin: create_address(admin, NewAddress("192.0.2.11", "24", "shared", "lo")),

@@ -1,25 +1,18 @@
-"""Events of accounts, with the parameters of the control panel's catalogue."""
+"""The control-panel events of accounts, of their log-ins and of the panel's sessions."""
 
 from __future__ import annotations
 
 from innkeeper.accounts.models import Account
-from innkeeper.core.events import EventType
+from innkeeper.events.catalogue import event
 
-_CONTACT = (
-    "contact_name", "company_name", "phone", "fax", "email", "address", "city", "state_province",
-    "postal_zip_code", "country",
-)  # fmt: skip
-_NAMED = frozenset({"login_name", "contact_name"})
-# `password` is a parameter of the catalogue and always empty here: the outbox holds no secret.
-_CLIENT = ("login_name", "password", *_CONTACT)
-
-ADMIN_UPDATE = EventType("admin_update", "admin", "change", ("login_name", *_CONTACT), _NAMED)
-CLIENT_CREATE = EventType("client_create", "client", "create", _CLIENT, _NAMED)
-CLIENT_UPDATE = EventType("client_update", "client", "change", _CLIENT, _NAMED)
-CLIENT_DELETE = EventType("client_delete", "client", "delete", _CLIENT, _NAMED)
-CLIENT_STATUS_UPDATE = EventType(
-    "client_status_update", "client_status", "change", ("contact_name", "login_name", "status"), _NAMED
-)
+ADMIN_UPDATE = event("admin_update")
+CLIENT_CREATE = event("client_create")
+CLIENT_UPDATE = event("client_update")
+CLIENT_DELETE = event("client_delete")
+CLIENT_STATUS_UPDATE = event("client_status_update")
+CP_USER_LOGIN = event("cp_user_login")
+CP_USER_LOGOUT = event("cp_user_logout")
+SESSION_PREFERENCES_UPDATE = event("session_preferences_update")
 
 
 def described(account: Account) -> dict[str, object]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from innkeeper.accounts.events import CP_USER_LOGIN, CP_USER_LOGOUT
 from innkeeper.core.actor import Actor
 from innkeeper.core.events import EventType
 from innkeeper.core.operation import Operation
-
-CP_USER_LOGIN = EventType("cp_user_login", "cp_user", "change", ("contact_name",))
-CP_USER_LOGOUT = EventType("cp_user_logout", "cp_user", "change", ("contact_name",))
 
 
 def record_login(actor: Actor, contact_name: str) -> None:

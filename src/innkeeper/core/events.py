@@ -1,47 +1,82 @@
-"""The form of a control-panel event. Each domain declares its own in its `events.py`."""
+"""The form of a control-panel event. All are declared in `innkeeper.events.catalogue`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Kind = Literal["create", "change", "delete"]
 
 
 @dataclass(frozen=True, slots=True)
-class EventType:
-    """One event: its name, its object and its parameters (without `old_`/`new_`).
+class Parameter:
+    """One value of an event, known outside as `old_NAME` and `new_NAME`.
 
-    `create` leaves every old value empty, `delete` every new one. `required` names must be given.
+    A `required` parameter always has a value on the sides that the event's kind has. A `secret` one never enters the
+    outbox here, so it is empty even if it is required. `synonyms` are other names under which the same value is given.
     """
 
     name: str
+    label: str
+    required: bool = False
+    secret: bool = False
+    synonyms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EventType:
+    """One event: what it says, its object and its parameters.
+
+    `create` leaves every old value empty, `delete` every new one. `is_raised` says that an operation records it.
+    """
+
+    name: str
+    description: str
     object_type: str
     kind: Kind
-    names: tuple[str, ...]
-    required: frozenset[str] = frozenset()
+    parameters: tuple[Parameter, ...]
+    synonyms: tuple[str, ...] = ()
+    is_raised: bool = False
 
-    def parameters(self, old: Mapping[str, object], new: Mapping[str, object]) -> str:
-        """The JSON text of all parameters. Raises ValueError for one that is unknown or missing.
+    def encode(self, old: Mapping[str, object], new: Mapping[str, object]) -> str:
+        """The JSON text of all parameters, for the outbox. Values are keyed without `old_` and `new_`.
 
-        Values become text: booleans `true`/`false`, None the empty string.
+        Values become text: booleans `true`/`false`, None the empty string. Raises ValueError for a parameter that is
+        unknown, missing, or secret and not empty.
         """
         for side, values, empty in (("old", old, "create"), ("new", new, "delete")):
-            unknown = set(values) - set(self.names)
-            if unknown:
-                raise ValueError(f"{self.name}: unknown parameter {sorted(unknown)}")
+            if not values.keys() <= self._known:
+                raise ValueError(f"{self.name}: unknown parameter {sorted(values.keys() - self._known)}")
             if self.kind == empty:
                 if values:
                     raise ValueError(f"{self.name}: a {self.kind} event has no {side} values")
-            elif missing := self.required - set(values):
-                raise ValueError(f"{self.name}: missing {side} parameter {sorted(missing)}")
+            elif not self._needed <= values.keys():
+                raise ValueError(f"{self.name}: missing {side} parameter {sorted(self._needed - values.keys())}")
+            for name in self._secret:
+                if values.get(name):
+                    raise ValueError(f"{self.name}: {side} parameter {name} is secret")
         result: dict[str, str] = {}
-        for name in self.names:
-            result[f"old_{name}"] = _text(old.get(name))
-            result[f"new_{name}"] = _text(new.get(name))
+        for parameter in self.parameters:
+            before, after = _text(old.get(parameter.name)), _text(new.get(parameter.name))
+            for name in (parameter.name, *parameter.synonyms):
+                result[f"old_{name}"] = before
+                result[f"new_{name}"] = after
         return json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(parameter.name for parameter in self.parameters)
+
+    @cached_property
+    def _needed(self) -> frozenset[str]:
+        return frozenset(each.name for each in self.parameters if each.required and not each.secret)
+
+    @cached_property
+    def _secret(self) -> tuple[str, ...]:
+        return tuple(parameter.name for parameter in self.parameters if parameter.secret)
 
 
 def _text(value: object) -> str:

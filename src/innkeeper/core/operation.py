@@ -125,7 +125,7 @@ class Operation:
         new: Mapping[str, object] | None = None,
     ) -> None:
         """Record a control-panel event. Values are keyed without `old_`/`new_`; the event's declaration checks them."""
-        self._events.append((event, object_id, event.parameters(old or {}, new or {})))
+        self._events.append((event, object_id, event.encode(old or {}, new or {})))
 
     def on_commit(self, effect: Callable[[], None]) -> None:
         """Call `effect` after the commit; a plan never does."""

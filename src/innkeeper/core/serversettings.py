@@ -1,4 +1,4 @@
-"""Settings of the whole server: names, defaults, and the one operation that changes them.
+"""Settings of the whole server: names, defaults, and how they are stored.
 
 `core_setting` holds only what was set, under the protocol's names; `svc_mail_outgoing` reads one of them there.
 """
@@ -12,15 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from innkeeper.core.actor import Actor
-from innkeeper.core.errors import InvalidValue, NotAllowed, NotSupported
-from innkeeper.core.events import EventType
+from innkeeper.core.errors import InvalidValue, NotSupported
 from innkeeper.core.models import Setting
 from innkeeper.core.operation import Operation
 
-SESSION_PREFERENCES_UPDATE = EventType(
-    "session_preferences_update", "session_preferences", "change", ("session_idle_time",)
-)
 TEXT_LENGTH = 255
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -105,10 +100,8 @@ def check_settings(values: Mapping[str, str]) -> dict[str, str]:
     return {name: _checked(name, value) for name, value in values.items()}
 
 
-def write_settings(operation: Operation, checked: Mapping[str, str]) -> None:
-    """Store checked settings as part of an operation, with audit and event."""
-    if not checked:
-        return
+def write_settings(operation: Operation, checked: Mapping[str, str]) -> dict[str, str]:
+    """Store checked settings as part of an operation, with audit. Every setting as it was before."""
     before = read_settings()
     Setting.objects.bulk_create(
         [Setting(name=name, value=value) for name, value in checked.items()],
@@ -117,22 +110,7 @@ def write_settings(operation: Operation, checked: Mapping[str, str]) -> None:
         update_fields=["value"],
     )
     operation.audit("server", 0, "settings", ", ".join(f"{name}={value}" for name, value in checked.items()))
-    if "login_timeout" in checked:
-        operation.event(
-            SESSION_PREFERENCES_UPDATE,
-            0,
-            old={"session_idle_time": before["login_timeout"]},
-            new={"session_idle_time": checked["login_timeout"]},
-        )
-
-
-def update_settings(actor: Actor, values: Mapping[str, str]) -> None:
-    """Set settings by the protocol's names. Raises NotAllowed, NotSupported, InvalidValue."""
-    if not actor.is_administrator:
-        raise NotAllowed("Permission denied: only the administrator changes the server's settings.")
-    checked = check_settings(values)
-    with Operation(actor, "server.update") as operation:
-        write_settings(operation, checked)
+    return before
 
 
 def _checked(name: str, value: str) -> str:

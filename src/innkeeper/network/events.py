@@ -1,16 +1,13 @@
-"""Events of IP addresses, with the parameters of the control panel's catalogue."""
+"""The control-panel events of IP addresses."""
 
 from __future__ import annotations
 
-from innkeeper.core.events import EventType
+from innkeeper.events.catalogue import event
 from innkeeper.network.models import IPAddress
 
-_NAMED = frozenset({"ip_address"})
-_ADDRESS = ("ip_address", "ip_mask", "interface", "ip_type")
-
-IP_ADDRESS_CREATE = EventType("ip_address_create", "ip_address", "create", _ADDRESS, _NAMED)
-IP_ADDRESS_UPDATE = EventType("ip_address_update", "ip_address", "change", _ADDRESS, _NAMED)
-IP_ADDRESS_DELETE = EventType("ip_address_delete", "ip_address", "delete", ("ip_address",), _NAMED)
+IP_ADDRESS_CREATE = event("ip_address_create")
+IP_ADDRESS_UPDATE = event("ip_address_update")
+IP_ADDRESS_DELETE = event("ip_address_delete")
 
 
 def described(address: IPAddress) -> dict[str, object]:

@@ -61,7 +61,8 @@ def update_administrator(
         new_hash = "" if is_planning() else passwords.hash_login(changes.password)
     with Operation(actor, "administrator.update") as operation:
         account = Account.objects.select_for_update().get(pk=actor.account_id)
-        write_settings(operation, checked)
+        if checked:
+            _write_settings(operation, checked)
         if changes == AdministratorChanges():
             return account
         before = events.described(account)
@@ -78,3 +79,14 @@ def update_administrator(
         operation.audit("admin", account.pk, account.login, detail)
         operation.event(events.ADMIN_UPDATE, account.pk, old=before, new=events.described(account))
     return account
+
+
+def _write_settings(operation: Operation, checked: Mapping[str, str]) -> None:
+    before = write_settings(operation, checked)
+    if "login_timeout" in checked:
+        operation.event(
+            events.SESSION_PREFERENCES_UPDATE,
+            0,
+            old={"session_idle_time": before["login_timeout"]},
+            new={"session_idle_time": checked["login_timeout"]},
+        )

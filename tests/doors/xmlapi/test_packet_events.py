@@ -1,0 +1,63 @@
+"""The operations behind every packet pair, and the panel's sessions, raise the events that the catalogue says."""
+
+from __future__ import annotations
+
+import json
+
+import packet_world
+import pytest
+from django.db import transaction
+from test_packets import REQUESTS, send
+
+from innkeeper.accounts.visits import record_login, record_logout
+from innkeeper.core.actor import Actor, ActorKind, Door
+from innkeeper.core.models import OutboxEvent
+from innkeeper.events.catalogue import EVENTS
+
+pytestmark = pytest.mark.django_db
+
+
+class Undone(Exception):
+    """Takes a packet's changes back."""
+
+
+def recorded() -> list[OutboxEvent]:
+    """What all packets, each in a fresh world, and a visit of the panel leave in the outbox."""
+    rows: list[OutboxEvent] = []
+    for path in REQUESTS:
+        try:
+            with transaction.atomic():
+                packet_world.build()
+                OutboxEvent.objects.all().delete()
+                send(path)
+                rows += OutboxEvent.objects.all()
+                raise Undone
+        except Undone:
+            pass
+    visitor = Actor(ActorKind.ADMINISTRATOR, 1, "admin", door=Door.PANEL)
+    record_login(visitor, "Administrator")
+    record_logout(visitor, "Administrator")
+    return rows + list(OutboxEvent.objects.all())
+
+
+def check(row: OutboxEvent) -> None:
+    event = EVENTS[row.event]
+    values = json.loads(row.parameters)
+    names = [name for parameter in event.parameters for name in (parameter.name, *parameter.synonyms)]
+    assert row.object_type == event.object_type
+    assert list(values) == [f"{side}_{name}" for name in names for side in ("old", "new")]
+    for side, empty in (("old", "create"), ("new", "delete")):
+        for parameter in event.parameters:
+            value = values[f"{side}_{parameter.name}"]
+            assert isinstance(value, str)
+            if event.kind == empty or parameter.secret:
+                assert value == "", (row.event, side, parameter.name)
+            elif parameter.required:
+                assert value, (row.event, side, parameter.name)
+
+
+def test_operations_raise_the_events_that_the_catalogue_marks_and_fill_them() -> None:
+    rows = recorded()
+    for row in rows:
+        check(row)
+    assert {row.event for row in rows} == {event.name for event in EVENTS.values() if event.is_raised}
