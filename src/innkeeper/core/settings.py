@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "innkeeper.hosting",
     "innkeeper.mail",
     "innkeeper.jobs",
+    "innkeeper.events",
     "innkeeper.doors.panel",
 ]
 
