@@ -118,9 +118,10 @@ def test_the_health_page_has_no_accessibility_violation(
 def test_no_page_of_a_mail_user_has_an_accessibility_violation(
     scheme: str, width: int, open_page: Open, bob: MailAccount
 ) -> None:
+    MailAccount.objects.update(permissions='{"manage_drweb": true}')
     page = open_page(BOB, scheme=scheme, width=width)
     found = violations(page)
-    for path in ("/own/password/", "/own/reply/", "/own/forwarding/", "/own/look/"):
+    for path in ("/own/password/", "/own/reply/", "/own/forwarding/", "/own/viruses/", "/own/look/"):
         page.goto(path)
         found += violations(page)
         page.get_by_role("button", name="Save").click()
@@ -137,6 +138,20 @@ def test_nothing_scrolls_sideways_on_a_phone(path: str, open_page: Open, site: S
     page = open_page("alice", width=320)
     page.goto(path.replace("BOB", str(bob.pk)))
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_a_long_address_moves_its_state_down_before_a_word_breaks(open_page: Open, site: Site) -> None:
+    make_mailbox(site, "bookkeeping", last_login_at=timezone.now())
+    make_mailbox(site, "ann", last_login_at=timezone.now())
+    page = open_page("alice", width=390)
+    lines = {}
+    for name in ("ann", "bookkeeping"):
+        link = page.get_by_role("link", name=f"{name}@example.test")
+        state = page.locator("[data-row]").filter(has=link).locator(".state")
+        here, beside = link.bounding_box(), state.bounding_box()
+        assert here and beside
+        lines[name] = (here["height"] < 30, beside["y"] > here["y"] + here["height"])
+    assert lines == {"ann": (True, False), "bookkeeping": (True, True)}
 
 
 def test_an_account_is_made_with_a_generated_password(open_page: Open, site: Site) -> None:
