@@ -29,7 +29,7 @@ class Recorder:
     def __init__(self) -> None:
         self.asked: list[Request] = []
 
-    def do(self, request: Request) -> Any:
+    def do(self, request: Request, client: socket.socket | None = None) -> Any:
         self.asked.append(request)
         if isinstance(request, EmptyGrave):
             raise PermissionError("secret path")

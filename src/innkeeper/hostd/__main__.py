@@ -20,7 +20,9 @@ from innkeeper.instance.config import Instance
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     instance = Instance.load(Path(os.environ["INNKEEPER_STATE"]))
-    server = Server(Actions(instance), frozenset({0, pwd.getpwnam(instance.users.panel).pw_uid}))
+    actions = Actions(instance)
+    actions.handlers.begin()
+    server = Server(actions, frozenset({0, pwd.getpwnam(instance.users.panel).pw_uid}))
     listener = server.listen(instance.hostd_socket, grp.getgrnam(instance.group).gr_gid)
 
     def end(_number: int, _frame: FrameType | None) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from typing import Any
 
 from innkeeper.hostd import requests, sessions, storage
+from innkeeper.hostd.handlers import Handlers
 from innkeeper.instance import readiness
 from innkeeper.instance.config import Instance
 from innkeeper.instance.supervision import Supervisor
@@ -22,9 +24,13 @@ class Actions:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
+        self.handlers = Handlers(instance)
 
-    def do(self, request: requests.Request) -> Any:
-        """Do what was asked; what the answer's `result` holds. Raises whatever went wrong."""
+    def do(self, request: requests.Request, client: socket.socket | None = None) -> Any:
+        """Do what was asked; what the answer's `result` holds. Raises whatever went wrong.
+
+        `client` is whoever waits: a handler does not run on without it.
+        """
         match request:
             case requests.Kick(usernames):
                 return self._kick(usernames)
@@ -38,6 +44,12 @@ class Actions:
                 return self._programs()
             case requests.Control(program, action):
                 return self._control(program, action)
+            case requests.HandlerUsers():
+                return self.handlers.users()
+            case requests.CheckCommand():
+                return self.handlers.check(request, client)
+            case requests.RunHandler():
+                return self.handlers.run(request, client)
 
     def _kick(self, usernames: tuple[str, ...]) -> int:
         ended = sessions.end(self._instance, usernames)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -30,6 +31,39 @@ class Figures(NamedTuple):
     last_login_at: datetime | None
 
 
+class CommandCheck(NamedTuple):
+    """Why a user cannot run a program (None: it can), and the text of a program that is a readable script."""
+
+    error: str | None
+    script: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What a handler may use. `memory_mb` holds for each of its processes, `output_kb` for each of both streams."""
+
+    timeout_s: int
+    memory_mb: int
+    output_kb: int
+    open_files: int
+
+
+class RunResult(NamedTuple):
+    """What came of a run. `error` says why a program could not be started; it has no exit status then.
+
+    `timed_out` says that it was ended for taking too long, `truncated` that some output is missing.
+    """
+
+    exit_status: int | None
+    signal: int | None
+    stdout: str
+    stderr: str
+    truncated: bool
+    duration_ms: int
+    timed_out: bool
+    error: str
+
+
 class Client:
     """One connection for each request: hostd is asked seldom, and a restart of it is then no error."""
 
@@ -38,9 +72,13 @@ class Client:
 
     def ask(self, op: str, **fields: Any) -> Any:
         """Send one request and wait for its result."""
+        return self._ask(TIMEOUT_S, op, fields)
+
+    def _ask(self, timeout_s: float, op: str, fields: Mapping[str, Any]) -> Any:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(TIMEOUT_S)
             connection.connect(str(self._path))
+            connection.settimeout(timeout_s)
             connection.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
             with connection.makefile("rb") as stream:
                 line = stream.readline()
@@ -75,3 +113,31 @@ class Client:
     def control(self, program: str, action: str) -> None:
         """`start`, `stop` or `restart` a program. Returns before a started one is ready."""
         self.ask("control", program=program, action=action)
+
+    def handler_users(self) -> list[str]:
+        """The system users that a handler of events may run as."""
+        result: list[str] = self.ask("handler_users")
+        return result
+
+    def check_command(self, user: str, path: str) -> CommandCheck:
+        """Whether a user may and can run a program."""
+        return CommandCheck(**self.ask("check_command", user=user, path=path))
+
+    def run_handler(
+        self, user: str, argv: Sequence[str], environment: Mapping[str, str], limits: RunLimits, run: str
+    ) -> RunResult:
+        """Run a program as a user and wait for its end; hanging up ends it.
+
+        `run` names the run: one that is asked for again begins when the earlier one of that name has ended.
+        """
+        fields = {
+            "run": run,
+            "user": user,
+            "argv": list(argv),
+            "environment": dict(environment),
+            "timeout_s": limits.timeout_s,
+            "memory_mb": limits.memory_mb,
+            "output_kb": limits.output_kb,
+            "open_files": limits.open_files,
+        }
+        return RunResult(**self._ask(limits.timeout_s + 2 * TIMEOUT_S, "run_handler", fields))

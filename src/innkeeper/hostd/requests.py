@@ -1,7 +1,7 @@
 """What hostd can be asked: a closed list of typed requests, validated as if the one who asks were hostile.
 
-A request is one JSON object on a line: `{"op": NAME, ...}` with exactly the fields of its type. No field is a path, a
-command, or text that a root process would read as configuration.
+A request is one JSON object on a line: `{"op": NAME, ...}` with exactly the fields of its type. No field is text that a
+root process would read as configuration; paths and arguments of handlers are for the processes that became their user.
 """
 
 from __future__ import annotations
@@ -18,6 +18,14 @@ MAX_ITEMS = 2_000
 USERNAME = re.compile(r"[a-z0-9!#$&'*/=?^_`{|}~.-]{1,64}@[a-z0-9.-]{1,253}")
 STORAGE = re.compile(r"[0-9a-f]{32}")
 PROGRAM = re.compile(r"[a-z]{1,16}")
+USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+RUN = re.compile(r"[A-Za-z0-9.-]{1,64}")
+PATH = re.compile(r"/[^\0\ud800-\udfff]{0,4095}")
+ARGUMENT = re.compile(r"[^\0\ud800-\udfff]*")
+VARIABLE = re.compile(r"(OLD|NEW|INNKEEPER)_[A-Z0-9_]{1,64}")
+"""Whatever else steers a program (PATH, LD_PRELOAD, BASH_ENV) is hostd's to set, or nobody's."""
+
+MAX_ARGUMENTS = 512
 
 
 class BadRequestError(Exception):
@@ -58,7 +66,34 @@ class Control:
     action: str
 
 
-Request = Kick | Figures | EmptyGrave | Programs | Control
+@dataclass(frozen=True, slots=True)
+class HandlerUsers:
+    """Tell whom a handler of events may run as."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCommand:
+    """Look at a program as a user would see it."""
+
+    user: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunHandler:
+    """Run a program as a user, without a shell, and tell what came of it. `run` names the run."""
+
+    run: str
+    user: str
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    timeout_s: int
+    memory_mb: int
+    output_kb: int
+    open_files: int
+
+
+Request = Kick | Figures | EmptyGrave | Programs | Control | HandlerUsers | CheckCommand | RunHandler
 
 ACTIONS = ("start", "stop", "restart")
 
@@ -99,10 +134,44 @@ def _control(data: dict[str, Any]) -> Control:
     return Control(_text(data["program"], PROGRAM, "program"), data["action"])
 
 
+LIMITS = {"timeout_s": (1, 3_600), "memory_mb": (16, 16_384), "output_kb": (0, 1_024), "open_files": (16, 4_096)}
+"""What a handler can be given at least and at most."""
+
+
+def _run_handler(data: dict[str, Any]) -> RunHandler:
+    argv, environment = data["argv"], data["environment"]
+    if not isinstance(argv, list) or not 1 <= len(argv) <= MAX_ARGUMENTS:
+        raise BadRequestError(f"argv: wants a list of 1 to {MAX_ARGUMENTS}")
+    if not isinstance(environment, dict) or len(environment) > MAX_ITEMS:
+        raise BadRequestError(f"environment: wants an object of at most {MAX_ITEMS}")
+    limits = {}
+    for name, (least, most) in LIMITS.items():
+        value = data[name]
+        if type(value) is not int or not least <= value <= most:
+            raise BadRequestError(f"{name}: wants a number from {least} to {most}")
+        limits[name] = value
+    return RunHandler(
+        _text(data["run"], RUN, "run"),
+        _text(data["user"], USER, "user"),
+        (_text(argv[0], PATH, "argv"), *(_text(value, ARGUMENT, "argv") for value in argv[1:])),
+        {
+            _text(name, VARIABLE, "environment"): _text(value, ARGUMENT, "environment")
+            for name, value in environment.items()
+        },
+        **limits,
+    )
+
+
 _BUILD: dict[str, tuple[set[str], Callable[[dict[str, Any]], Request]]] = {
     "kick": ({"usernames"}, lambda d: Kick(_texts(d["usernames"], USERNAME, "usernames"))),
     "figures": ({"storages"}, lambda d: Figures(_texts(d["storages"], STORAGE, "storages"))),
     "empty_grave": ({"storage"}, lambda d: EmptyGrave(_text(d["storage"], STORAGE, "storage"))),
     "programs": (set(), lambda _: Programs()),
     "control": ({"program", "action"}, _control),
+    "handler_users": (set(), lambda _: HandlerUsers()),
+    "check_command": (
+        {"user", "path"},
+        lambda d: CheckCommand(_text(d["user"], USER, "user"), _text(d["path"], PATH, "path")),
+    ),
+    "run_handler": ({"run", "user", "argv", "environment", *LIMITS}, _run_handler),
 }

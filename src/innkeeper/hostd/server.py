@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from innkeeper.hostd.actions import Actions
+from innkeeper.hostd.handlers import AbandonedError
 from innkeeper.hostd.requests import MAX_LINE_BYTES, BadRequestError, parse
 
 log = logging.getLogger("innkeeper.hostd")
@@ -70,11 +71,11 @@ class Server:
                 buffer = bytearray()
                 while (line := _line(connection, buffer)) is not None:
                     connection.settimeout(LINE_SECONDS)
-                    connection.sendall(json.dumps(self.answer(line, pid)).encode() + b"\n")
+                    connection.sendall(json.dumps(self.answer(line, pid, connection)).encode() + b"\n")
         finally:
             self._slots.release()
 
-    def answer(self, line: bytes, pid: int = 0) -> dict[str, Any]:
+    def answer(self, line: bytes, pid: int = 0, connection: socket.socket | None = None) -> dict[str, Any]:
         """Do what one line asks. Every outcome is an answer; none ends hostd."""
         begun = time.monotonic()
         try:
@@ -84,9 +85,12 @@ class Server:
             return {"ok": False, "error": str(error)}
         name = type(request).__name__
         try:
-            result = self._actions.do(request)
+            result = self._actions.do(request, connection)
         except BadRequestError as error:
             log.warning("pid %d: %s: refused: %s", pid, name, error)
+            return {"ok": False, "error": str(error)}
+        except AbandonedError as error:
+            log.warning("pid %d: %s: ended, %s", pid, name, error)
             return {"ok": False, "error": str(error)}
         except Exception as error:
             log.exception("pid %d: %s failed", pid, name)

@@ -178,6 +178,21 @@ class Instance:
         return self.run_dir / "policy" / "policy.sock"
 
     @property
+    def handler_user(self) -> str:
+        """A system user for handlers of events, which owns nothing."""
+        return f"{self.name}-events"
+
+    @property
+    def handler_policy(self) -> Path:
+        """Root's word on whom handlers of events may run as."""
+        return self.etc / "event-handlers.toml"
+
+    @property
+    def root_handler_lock(self) -> Path:
+        """While it exists no handler runs as root."""
+        return self.state / "root.event_handler.lock"
+
+    @property
     def supervisor_socket(self) -> Path:
         return self.run_dir / "supervisor.sock"
 

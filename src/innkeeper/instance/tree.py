@@ -13,6 +13,20 @@ from pathlib import Path
 from innkeeper.instance.config import Instance, read_secret, write_file
 from innkeeper.instance.users import Ids
 
+HANDLER_POLICY = """\
+# Whom commands of event handlers may run as. Only root can change this file, so the panel cannot.
+#
+# true: also the ordinary accounts of this machine (UID_MIN to UID_MAX of /etc/login.defs) that are in no group that
+# leads to root, such as sudo or docker. Set-uid programs give them nothing there; an entry below lifts that.
+ordinary = true
+
+# Service users, system accounts and members of such groups need an entry: "any", or a list of full paths. An entry for
+# root always lists the programs, which only root can have written, as the folders that they are in. It is void while
+# the file root.event_handler.lock lies in the state folder.
+[users]
+"{user}" = "any"
+# root = ["/usr/local/sbin/tell-the-office"]
+"""
 CERTIFICATE_DAYS = 825
 RENEW_DAYS = 30
 
@@ -50,6 +64,12 @@ def make_folders(instance: Instance, ids: Ids) -> None:
             os.chown(path, uid, gid)
         if found.st_mode & 0o7777 != mode:
             path.chmod(mode)
+
+
+def make_handler_policy(instance: Instance) -> None:
+    """Write root's file on whom handlers of events may run as, if it is missing. From then on it is root's to edit."""
+    if not instance.handler_policy.exists():
+        write_file(instance.handler_policy, HANDLER_POLICY.format(user=instance.handler_user), mode=0o644)
 
 
 def make_secrets(instance: Instance, ids: Ids, database_password: str | None, *, first: bool) -> None:

@@ -92,6 +92,7 @@ def up(wanted: Wanted, report: Report) -> dict[str, Any]:
     instance.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     instance.save(ids.group)
     tree.make_folders(instance, ids)
+    tree.make_handler_policy(instance)
     _open_parents(instance, ids, report)
     password = database_password(wanted.database_url) if wanted.database_url else None
     first = not program.was_ever_recorded(instance)

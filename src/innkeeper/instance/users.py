@@ -45,6 +45,7 @@ def ensure(instance: Instance) -> Ids:
         (users.panel, instance.group),
         (users.mail, users.mail),
         (users.policy, DATABASE_GROUP),
+        (instance.handler_user, instance.handler_user),
     ):
         if not _group(group):
             _run("groupadd", "--system", group)
@@ -79,7 +80,7 @@ def ids(instance: Instance) -> Ids:
 def present(instance: Instance) -> list[str]:
     """The instance's own users that exist."""
     users = instance.users
-    return [name for name in (users.panel, users.mail, users.policy) if _user(name)]
+    return [name for name in (users.panel, users.mail, users.policy, instance.handler_user) if _user(name)]
 
 
 def is_instance_user(number: int) -> bool:
@@ -95,7 +96,7 @@ def remove(instance: Instance) -> None:
     for name in present(instance):
         if pwd.getpwnam(name).pw_gecos == _comment(instance):
             _run("userdel", name)
-    for name in (instance.group, instance.users.mail):
+    for name in (instance.group, instance.users.mail, instance.handler_user):
         if _group(name):  # userdel removes a group of the user's own name, but not everywhere
             _run("groupdel", name)
 

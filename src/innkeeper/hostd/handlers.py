@@ -1,0 +1,223 @@
+"""Runs handlers of events for the panel, as the users that root's file allows."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from innkeeper.hostd import runner
+from innkeeper.hostd.handler_policy import Account, Policy
+from innkeeper.hostd.requests import BadRequestError, CheckCommand, RunHandler
+from innkeeper.instance import processes
+from innkeeper.instance.config import Instance
+
+log = logging.getLogger("innkeeper.hostd")
+
+RUNS = 8
+"""At once. Fewer than the connections of the server, so that its other requests are never kept out."""
+
+WAIT_S = 15.0
+"""How long a run waits for its predecessor of the same id to be ended, or for room."""
+
+RUNNER_STALE_S = runner.IDLE_S / 2
+CHECK = {"timeout_s": 10, "memory_mb": 512, "output_kb": 512, "open_files": 64}
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+RUN = "INNKEEPER_RUN"
+"""Marks the processes of a run, next to the mark of the instance."""
+
+
+class AbandonedError(Exception):
+    """Nobody waits for the answer any more; what ran was ended."""
+
+
+@dataclass(slots=True)
+class _Runner:
+    pid: int
+    channel: socket.socket
+    used_at: float
+
+
+class Handlers:
+    """Runs programs for one instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._lock = threading.Condition()
+        self._idle: list[_Runner] = []
+        self._runs: set[str] = set()
+        self._session = os.getsid(0)
+
+    def begin(self) -> None:
+        """End what a killed predecessor left running. Call it before anything is run."""
+        runner.become_subreaper()
+        deadline = time.monotonic() + WAIT_S
+        while left := [each for each in processes.of_instance(self._instance) if _is_marked(each.pid)]:
+            log.warning("ending %d processes of handlers that lost hostd", len(left))
+            for process in left:
+                processes.send(process, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                return
+            processes.wait_ended(left, 1)
+
+    def end(self) -> None:
+        """Let the idle runners go."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for each in idle:
+            self._drop(each)
+
+    def users(self) -> list[str]:
+        return Policy.load(self._instance).accounts()
+
+    def check(self, request: CheckCommand, client: socket.socket | None) -> dict[str, Any]:
+        try:
+            account = Policy.load(self._instance).account(request.user, request.path)
+        except BadRequestError as error:
+            return {"error": str(error), "script": None}
+        job = {"kind": "check", "path": request.path, **_becoming(account), **CHECK}
+        answer = self._do(job, client)
+        if answer["error"] or answer["exit_status"] != 0:
+            return {"error": answer["error"] or "it could not be looked at in time", "script": None}
+        found: dict[str, Any] = json.loads(answer["stdout"])
+        return found
+
+    def run(self, request: RunHandler, client: socket.socket | None) -> dict[str, Any]:
+        """Run a handler and wait for its end. When the client goes away the run is ended.
+
+        A client that lost its connection may ask for the same run again: the new one begins when the old has ended.
+        """
+        account = Policy.load(self._instance).account(request.user, request.argv[0])
+        environment = {
+            "PATH": PATH,
+            "LANG": "C.UTF-8",
+            "HOME": account.home,
+            "USER": account.name,
+            "LOGNAME": account.name,
+            **request.environment,
+            processes.MARK: self._instance.tag,
+            RUN: request.run,
+        }
+        job = {
+            "kind": "run",
+            "argv": list(request.argv),
+            "environment": environment,
+            "timeout_s": request.timeout_s,
+            "memory_mb": request.memory_mb,
+            "output_kb": request.output_kb,
+            "open_files": request.open_files,
+            **_becoming(account),
+        }
+        with self._room(request.run):
+            return self._do(job, client)
+
+    @contextlib.contextmanager
+    def _room(self, run: str) -> Iterator[None]:
+        with self._lock:
+            if not self._lock.wait_for(lambda: run not in self._runs and len(self._runs) < RUNS, WAIT_S):
+                raise BadRequestError("run: it is still running" if run in self._runs else "too many handlers run")
+            self._runs.add(run)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs.remove(run)
+                self._lock.notify_all()
+
+    def _do(self, job: runner.Job, client: socket.socket | None) -> dict[str, Any]:
+        one = self._take()
+        clean = False
+        try:
+            one.channel.sendall(json.dumps(job).encode() + b"\n")
+            answer = _answer(one.channel, client)
+            clean = answer.pop("clean")
+            return answer
+        except (OSError, EOFError) as error:
+            raise RuntimeError(f"the runner ended: {error}") from error
+        finally:
+            if clean:
+                self._give(one)
+            else:
+                self._drop(one)
+
+    def _take(self) -> _Runner:
+        with self._lock:
+            now = time.monotonic()
+            stale = [each for each in self._idle if now - each.used_at > RUNNER_STALE_S]
+            self._idle = [each for each in self._idle if each not in stale]
+            found = self._idle.pop() if self._idle else None
+        for each in stale:
+            self._drop(each)
+        return found or _start()
+
+    def _give(self, one: _Runner) -> None:
+        one.used_at = time.monotonic()
+        with self._lock:
+            self._idle.append(one)
+
+    def _drop(self, one: _Runner) -> None:
+        """Let a runner end, with all that it runs. If it was killed, what it had is ours to end."""
+        one.channel.close()
+        _, status = os.waitpid(one.pid, 0)
+        if status:
+            log.error("a runner ended with status %d", os.waitstatus_to_exitcode(status))
+            if not runner.end_children(lambda session: session != self._session):
+                log.error("processes of a handler do not end")
+
+
+def _start() -> _Runner:
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if not pid:
+        runner.serve(theirs)
+    theirs.close()
+    return _Runner(pid, ours, time.monotonic())
+
+
+def _answer(channel: socket.socket, client: socket.socket | None) -> dict[str, Any]:
+    """What the runner answers. Raises AbandonedError when the client hangs up before, EOFError when the runner does."""
+    waiting = select.poll()
+    waiting.register(channel, select.POLLIN)
+    if client is not None:
+        waiting.register(client, select.POLLIN)
+    buffer = bytearray()
+    while not buffer.endswith(b"\n"):
+        ready = {number for number, _ in waiting.poll()}
+        if channel.fileno() in ready:
+            part = channel.recv(1 << 20)
+            if not part:
+                raise EOFError("without an answer")
+            buffer += part
+        elif client is not None:
+            if not client.recv(1, socket.MSG_PEEK):
+                raise AbandonedError("the client hung up")
+            waiting.unregister(client)  # its next request waits its turn
+            client = None
+    answer: dict[str, Any] = json.loads(buffer)
+    return answer
+
+
+def _becoming(account: Account) -> dict[str, Any]:
+    return {
+        "uid": account.uid,
+        "gid": account.gid,
+        "groups": list(account.groups),
+        "set_uid_works": account.is_named,
+    }
+
+
+def _is_marked(pid: int) -> bool:
+    try:
+        environment = (processes.PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return False
+    return f"\0{RUN}=".encode() in b"\0" + environment
