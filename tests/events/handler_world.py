@@ -12,7 +12,7 @@ from innkeeper.core.actor import Actor, ActorKind, Door
 from innkeeper.core.models import OutboxEvent
 from innkeeper.events.catalogue import EVENTS
 from innkeeper.events.samples import sample
-from innkeeper.events.system import CommandCheck
+from innkeeper.hostd.client import CommandCheck
 
 ADMINISTRATOR = Actor(ActorKind.ADMINISTRATOR, 1, "admin", door=Door.CLI)
 CUSTOMER = Actor(ActorKind.CUSTOMER, 2, "ines", door=Door.PANEL)
@@ -26,17 +26,16 @@ class Machine:
     users: list[str] = field(default_factory=lambda: ["handlers", "jana"])
     programs: dict[str, str | None] = field(default_factory=lambda: {SCRIPT: '#!/bin/sh\necho "$1 $2" >> log\n'})
 
-    def ask(self, op: str, **fields: str) -> object:
-        if op == "handler_users":
-            return self.handler_users()
-        return self.check_command(**fields)._asdict()
+    errors: dict[str, str] = field(default_factory=dict)
 
     def handler_users(self) -> list[str]:
         return self.users
 
     def check_command(self, user: str, path: str) -> CommandCheck:
         if path not in self.programs:
-            return CommandCheck(f"{path} does not exist. Give the full path of a program.", None)
+            return CommandCheck("No such file or directory", None)
+        if path in self.errors:
+            return CommandCheck(self.errors[path], None)
         return CommandCheck(None, self.programs[path])
 
 

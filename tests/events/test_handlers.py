@@ -69,7 +69,11 @@ def test_a_synonym_is_stored_under_the_name_of_the_documentation() -> None:
         ({"command": f"{SCRIPT} <new_mailname>"}, InvalidValue, "no parameter of client_create"),
         ({"command": f"{SCRIPT} <new_contact_nam>"}, InvalidValue, "Did you mean <new_contact_name>"),
         ({"command": f"{SCRIPT} <new_password>"}, InvalidValue, "is a password"),
-        ({"command": "/opt/none.sh <new_login_name>"}, InvalidValue, r"does not exist. .*program\.$"),
+        (
+            {"command": "/opt/none.sh <new_login_name>"},
+            InvalidValue,
+            r"none.sh: No such file or directory\. .* that handlers can run\.$",
+        ),
         ({"command": "/opt/my scripts/a.sh <new_login_name>"}, InvalidValue, "put the path in quotes"),
         ({"command": "test.sh"}, InvalidValue, "not a full path"),
         ({"command": ""}, InvalidValue, "it is empty"),
@@ -79,10 +83,10 @@ def test_a_synonym_is_stored_under_the_name_of_the_documentation() -> None:
         ({"user": ""}, InvalidValue, "user: it is missing"),
         ({"user": "x\0" * 900}, InvalidValue, "Use one of"),
         ({"priority": 2**31}, InvalidValue, "priority: 2147483648 is out of range"),
-        ({"timeout_s": 0}, InvalidValue, "Give 1 to 86400 seconds"),
-        ({"memory_mb": 1}, InvalidValue, "Give 16 to 65536 megabytes"),
-        ({"output_kb": 4096}, InvalidValue, "Give 1 to 1024 kilobytes"),
-        ({"open_files": 3}, InvalidValue, "Give 16 to 65536 files"),
+        ({"timeout_s": 0}, InvalidValue, "Give 1 to 3600 seconds"),
+        ({"memory_mb": 1}, InvalidValue, "Give 16 to 16384 megabytes"),
+        ({"output_kb": 4096}, InvalidValue, "Give 0 to 1024 kilobytes"),
+        ({"open_files": 3}, InvalidValue, "Give 16 to 4096 files"),
         ({"kind": "mail"}, InvalidValue, "neither command nor webhook"),
         ({"url": "https://example.com/"}, InvalidValue, "a command handler has none"),
         ({"allow_private": True}, InvalidValue, "of webhooks alone"),
@@ -127,6 +131,21 @@ def test_nothing_is_saved_while_the_server_cannot_be_asked(monkeypatch: pytest.M
     with pytest.raises(Failed, match="does not answer"):
         create()
     assert not EventHandler.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "field"),
+    [
+        ("user: root is forbidden by root.event_handler.lock", "^user: root is forbidden by .*lock[.]$", "user"),
+        (f"command: {SCRIPT} can be changed by others", f"^command: {SCRIPT} can be changed by others[.]$", "command"),
+        ("it is a folder", f"^command: {SCRIPT}: it is a folder[.] Give", "command"),
+    ],
+)
+def test_the_servers_refusals_are_passed_on(machine: Machine, error: str, message: str, field: str) -> None:
+    machine.errors[SCRIPT] = error
+    with pytest.raises(InvalidValue, match=message) as refused:
+        create()
+    assert refused.value.field == field
 
 
 def test_a_change_leaves_the_rest() -> None:

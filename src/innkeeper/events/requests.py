@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from innkeeper.events.models import DEFAULT_PRIORITY, EventHandler, HandlerKind
+from innkeeper.hostd.requests import LIMITS as BOUNDS
 
 
 class Limit(NamedTuple):
@@ -19,10 +20,10 @@ class Limit(NamedTuple):
 
 
 LIMITS: dict[str, Limit] = {
-    "timeout_s": Limit(1, 86_400, 300, "seconds"),
-    "memory_mb": Limit(16, 65_536, 512, "megabytes"),
-    "output_kb": Limit(1, 1_024, 64, "kilobytes"),
-    "open_files": Limit(16, 65_536, 256, "files"),
+    "timeout_s": Limit(*BOUNDS["timeout_s"], 300, "seconds"),
+    "memory_mb": Limit(*BOUNDS["memory_mb"], 512, "megabytes"),
+    "output_kb": Limit(*BOUNDS["output_kb"], 64, "kilobytes"),
+    "open_files": Limit(*BOUNDS["open_files"], 256, "files"),
 }
 
 

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, NoReturn
-
 from django.conf import settings
 
 from innkeeper.core.errors import Failed
-from innkeeper.hostd.client import Client, HostdError
-
-
-class CommandCheck(NamedTuple):
-    """What is wrong with a program, or None; and the text of one that is a readable script."""
-
-    error: str | None
-    script: str | None
+from innkeeper.hostd.client import Client, CommandCheck, HostdError
 
 
 def hostd() -> Client:
@@ -27,21 +18,25 @@ def hostd() -> Client:
 def allowed_users() -> list[str]:
     """The system users that a command may run as. Raises Failed."""
     try:
-        return list(hostd().ask("handler_users"))
-    except (OSError, HostdError) as error:
-        _away(error)
+        return hostd().handler_users()
+    except OSError as error:
+        raise _away() from error
+    except HostdError as error:
+        raise Failed(f"user: {error}.", field="user") from error
 
 
 def check_command(user: str, path: str) -> CommandCheck:
     """Look at a program as that user. Raises Failed."""
     try:
-        return CommandCheck(**hostd().ask("check_command", user=user, path=path))
-    except (OSError, HostdError) as error:
-        _away(error)
+        return hostd().check_command(user, path)
+    except OSError as error:
+        raise _away() from error
+    except HostdError as error:
+        return CommandCheck(f"it cannot be looked at: {error}", None)
 
 
-def _away(error: Exception) -> NoReturn:
-    raise Failed(
+def _away() -> Failed:
+    return Failed(
         "The service that runs handlers does not answer, so users and commands cannot be checked. Nothing was saved;"
         " look at the health page, and try again."
-    ) from error
+    )

@@ -15,6 +15,7 @@ GROUPS = {
     "customer": "customers",
     "webspace": "webspaces (subscriptions)",
     "site": "sites (domains)",
+    "event-handler": "what runs when something happened in the panel",
     "bin": "utilities with the names and options of Plesk's",
     "call": "a packet of the XML protocol from a file or standard input",
     "health": "what needs attention",
@@ -40,7 +41,7 @@ def run(words: list[str]) -> int:
     if name not in GROUPS:
         raise UsageError(f"{name}: no such command.{near(name, [*GROUPS, *ELSEWHERE])} `innkeeper --help` shows all.")
     # Each group is a module; only the one that is used is loaded.
-    module = __import__(f"innkeeper.doors.cli.commands.{name}", fromlist=["main"])
+    module = __import__(f"innkeeper.doors.cli.commands.{name.replace('-', '_')}", fromlist=["main"])
     code: int = module.main(words[1:])
     return code
 

@@ -17,9 +17,14 @@ _SHOWN = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code 
 _IN_JSON = {code: f"\\u{code:04x}" for code in _CONTROL}
 
 
+def printable(text: str) -> str:
+    """A text that is harmless at a terminal."""
+    return text.translate(_SHOWN)
+
+
 def line(text: str) -> None:
     """One line for people or scripts."""
-    sys.stdout.write(text.translate(_SHOWN) + "\n")
+    sys.stdout.write(printable(text) + "\n")
 
 
 def lines(text: str) -> None:

@@ -72,11 +72,16 @@ def _user(name: str) -> str:
 
 def _program(user: str, command: Command) -> tuple[str, ...]:
     found = check_command(user, command.path)
+    if found.error is not None and found.error.startswith("user: "):
+        raise InvalidValue(found.error + ".", field="user")
     if found.error is not None:
+        why = found.error.removeprefix("command: ").removesuffix(".")
+        if command.path not in why:
+            why = f"{command.path}: {why}. Give the full path of a program that {user} can run"
         hint = ""
         if command.arguments and not re.match(r"<|-", command.shown()[0]):
             hint = " If its path has spaces, put the path in quotes."
-        raise InvalidValue(f"command: {found.error}{hint}", field="command")
+        raise InvalidValue(f"command: {why}.{hint}", field="command")
     return tuple(script.warnings(found.script, command.shown())) if found.script is not None else ()
 
 

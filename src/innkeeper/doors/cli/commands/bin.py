@@ -17,6 +17,7 @@ UTILITIES = {
     "subscription": "hosting",
     "domain": "hosting",
     "site": "hosting",
+    "event_handler": "event_handler",
 }
 
 

@@ -55,6 +55,9 @@ class Request:
     def optional_dict(self, name: str) -> dict[str, Any] | None:
         return self._optional(name, dict)
 
+    def optional_list(self, name: str) -> list[Any] | None:
+        return self._optional(name, list)
+
     def _optional(self, name: str, kind: type[T]) -> T | None:
         value = self._arguments.get(name)
         if value is None:
@@ -82,6 +85,7 @@ MODULES = {
     "customer": "hosting",
     "webspace": "hosting",
     "site": "hosting",
+    "event-handler": "event_handler",
     "packet": "packet",
     "health": "health",
 }
