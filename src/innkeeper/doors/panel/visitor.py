@@ -165,6 +165,11 @@ def for_owners(view: View[P]) -> Guarded[P]:
     return _requires(lambda visitor: not visitor.is_mail_user, view)
 
 
+def for_administrator(view: View[P]) -> Guarded[P]:
+    """A page for the administrator alone."""
+    return _requires(lambda visitor: visitor.actor.is_administrator, view)
+
+
 def for_mail_users(view: View[P]) -> Guarded[P]:
     """A page for the owner of one mail account."""
     return _requires(lambda visitor: visitor.is_mail_user, view)

@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from innkeeper.doors.panel.units import size_text
+from innkeeper.events.catalogue import EVENTS
+from innkeeper.events.models import DeliveryState, EventHandler
 from innkeeper.mail.listing import State
 
 register = template.Library()
@@ -80,6 +82,70 @@ def state(value: State) -> SafeString:
     """The state of a mail account as icon and words."""
     look, name, words = _STATES[value]
     return format_html('<span class="state {}">{}{}</span>', look, icon(name), words())
+
+
+_DELIVERY_STATES: dict[str, tuple[str, str, Any]] = {
+    DeliveryState.WAITING: ("", "clock", lambda: _("Waiting")),
+    DeliveryState.RUNNING: ("", "play-circle", lambda: _("Running")),
+    DeliveryState.RETRY: ("is-warning", "arrow-repeat", lambda: _("Failed, tried again")),
+    DeliveryState.DONE: ("is-good", "check-circle-fill", lambda: _("Delivered")),
+    DeliveryState.DEAD: ("is-error", "exclamation-triangle-fill", lambda: _("Given up")),
+    DeliveryState.CANCELLED: ("", "slash-circle", lambda: _("Cancelled")),
+}
+
+
+def delivery_words(value: str) -> str:
+    """The state of a delivery in words."""
+    return str(_DELIVERY_STATES[value][2]())
+
+
+@register.simple_tag
+def delivery_state(value: str) -> SafeString:
+    """The state of a delivery as icon and words; of a handler that was given nothing yet, nothing."""
+    if value not in _DELIVERY_STATES:
+        return format_html('<span class="soft">{}</span>', _("Nothing yet"))
+    look, name, words = _DELIVERY_STATES[value]
+    return format_html('<span class="state {}">{}{}</span>', look, icon(name), words())
+
+
+@register.simple_tag
+def handler_state(handler: EventHandler) -> SafeString:
+    """Whether a handler is given events, as icon and words."""
+    if handler.paused_at is not None:
+        look, name, words = "is-error", "exclamation-triangle-fill", _("Paused")
+    elif handler.enabled:
+        look, name, words = "is-good", "check-circle-fill", _("On")
+    else:
+        look, name, words = "", "pause-circle", _("Off")
+    return format_html('<span class="state {}">{}{}</span>', look, icon(name), words)
+
+
+@register.simple_tag
+def handler_rate(handler: EventHandler) -> str:
+    """How many of a handler's events were delivered, of those that are decided."""
+    total = handler.delivered_count + handler.failed_count
+    if not total:
+        return ""
+    # Rounded down: 100 % is said only when nothing failed.
+    return _("{percent}% of {n}").format(
+        percent=handler.delivered_count * 100 // total, n=formats.number_format(total, force_grouping=True)
+    )
+
+
+@register.filter
+def event_words(name: str) -> str:
+    """What an event says, by its name."""
+    return EVENTS[name].description if name in EVENTS else name
+
+
+@register.filter
+def duration(milliseconds: int | None) -> str:
+    """How long something took."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1000:
+        return _("{n} ms").format(n=milliseconds)
+    return _("{n} s").format(n=formats.number_format(milliseconds / 1000, 1))
 
 
 @register.filter

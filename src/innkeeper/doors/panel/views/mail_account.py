@@ -71,7 +71,7 @@ def _only_outcome(outcomes: list[Any]) -> None:
         raise outcomes[0].error
 
 
-def _answer(request: PanelRequest, target: str) -> HttpResponse:
+def answer(request: PanelRequest, target: str) -> HttpResponse:
     """Go on to a page: for htmx by its header, because it would swap a followed redirect into the form."""
     if request.htmx:
         response = HttpResponse(status=204)
@@ -122,7 +122,7 @@ def create(request: PanelRequest) -> HttpResponse:
             _only_outcome(create_accounts(request.actor, CreateAccounts(site.pk, (form.change(name),))))
             address = f"{name.lower()}@{site.name}"
             messages.success(request, _("{address} was created.").format(address=address))
-            return _answer(request, _page_of(request, site, name))
+            return answer(request, _page_of(request, site, name))
         except Refused as refusal:
             add_refusal(form, refusal)
     return _show(request, "panel/mail_create.html", {}, form)
@@ -202,7 +202,7 @@ def edit(request: PanelRequest, number: int) -> HttpResponse:
         try:
             save(request, row, info, form)
             messages.success(request, _("{address} was saved.").format(address=row.address))
-            return _answer(request, reverse("panel:mail-edit", args=[number]))
+            return answer(request, reverse("panel:mail-edit", args=[number]))
         except Refused as refusal:
             add_refusal(form, refusal)
     return _show(request, "panel/mail_edit.html", {"row": row, "info": info}, form)
@@ -253,7 +253,19 @@ def api(request: PanelRequest, number: int) -> HttpResponse:
         (_("Packet that reads it"), read_packet(row.site_id, info)),
         (_("Command"), command_line(row, info)),
     ]
-    context = {"row": row, "section": "mail", "snippets": snippets}
+    context = {
+        "name": row.address,
+        "crumbs": [
+            (reverse("panel:mail"), _("Mail accounts")),
+            (reverse("panel:mail-edit", args=[number]), row.address),
+        ],
+        "section": "mail",
+        "snippets": snippets,
+        "note": _(
+            "Send packets by POST to /enterprise/control/agent.php with a secret key or a log-in. A password never"
+            " appears here; a new one goes in by its own element, or to the command by standard input."
+        ),
+    }
     return render(request, "panel/api_drawer.html" if request.htmx else "panel/api_page.html", context)
 
 

@@ -1,0 +1,141 @@
+"""What became of events: the delivery log, one delivery with its attempts, and events that are given again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from innkeeper.core.errors import Refused
+from innkeeper.core.operation import planning
+from innkeeper.doors.panel.event_forms import RangeForm, add_refusal
+from innkeeper.doors.panel.templatetags.panel import delivery_words
+from innkeeper.doors.panel.visitor import PanelRequest, for_administrator
+from innkeeper.events.catalogue import EVENTS
+from innkeeper.events.models import OPEN_STATES, DeliveryState
+from innkeeper.events.operations import Replay, replay
+from innkeeper.events.queries import (
+    attempts,
+    catalogue_groups,
+    deliveries,
+    find_delivery,
+    find_handler,
+    visible_handlers,
+)
+
+PAGE_SIZE = 50
+HANDLERS_TO_CHOOSE = 200
+# An open page asks for news this long; then it waits for the reader, so that it keeps no session alive.
+FOLLOWED = timedelta(minutes=2)
+
+
+def _read_filter(query: QueryDict) -> dict[str, Any]:
+    """What a query string asks for. What cannot be read has its default: a link is never an error."""
+
+    def number(name: str) -> int | None:
+        text = query.get(name, "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+    event, state = query.get("event", ""), query.get("state", "")
+    return {
+        "handler": number("handler"),
+        "event": event if event in EVENTS else "",
+        "state": state if state in DeliveryState.values else "",
+        "after": number("after"),
+    }
+
+
+def _link(wanted: dict[str, Any], **changes: Any) -> str:
+    query = QueryDict(mutable=True)
+    for name, value in (wanted | changes).items():
+        if value not in (None, ""):
+            query[name] = str(value)
+    text = query.urlencode()
+    return reverse("panel:event-log") + (f"?{text}" if text else "")
+
+
+@require_safe
+@for_administrator
+def log(request: PanelRequest) -> HttpResponse:
+    """The deliveries, the latest first, a page at a time by their ids."""
+    wanted = _read_filter(request.GET)
+    found = deliveries(request.actor, **wanted, limit=PAGE_SIZE + 1)
+    rows = found[:PAGE_SIZE]
+    handlers = list(visible_handlers(request.actor)[:HANDLERS_TO_CHOOSE])
+    if wanted["handler"] is not None and all(each.pk != wanted["handler"] for each in handlers):
+        handlers += list(visible_handlers(request.actor).filter(pk=wanted["handler"]))
+    context = {
+        "section": "event-log",
+        "wanted": wanted,
+        "rows": rows,
+        "handlers": handlers,
+        "groups": catalogue_groups(),
+        "states": [(state.value, delivery_words(state)) for state in DeliveryState],
+        "is_filtered": any(wanted[name] not in (None, "") for name in ("handler", "event", "state")),
+        "total": ngettext("{n} delivery on this page", "{n} deliveries on this page", len(rows)).format(n=len(rows)),
+        "older": _link(wanted, after=rows[-1].pk) if len(found) > PAGE_SIZE else "",
+        "newest": _link(wanted, after=None) if wanted["after"] is not None else "",
+    }
+    return render(request, "panel/event_log.html", context)
+
+
+@require_safe
+@for_administrator
+def delivery(request: PanelRequest, number: int) -> HttpResponse:
+    """One delivery with its attempts. While it is under way, the page follows it."""
+    found = find_delivery(request.actor, number)
+    is_open = found.state in OPEN_STATES
+    context = {
+        "section": "event-log",
+        "delivery": found,
+        "handler": found.handler,
+        "attempts": attempts(found),
+        "is_open": is_open,
+        "is_followed": is_open and timezone.now() - found.created_at < FOLLOWED,
+    }
+    return render(request, "panel/event_delivery.html", context)
+
+
+@require_POST
+@for_administrator
+def again(request: PanelRequest, number: int) -> HttpResponse:
+    """Give the event of one delivery to its handler again: first what that would do, then it."""
+    found = find_delivery(request.actor, number)
+    return _planned(request, Replay(delivery_id=number), found.handler_id, {"delivery": found})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_administrator
+def replay_range(request: PanelRequest, number: int) -> HttpResponse:
+    """Give a handler all its events of a time again: first how many they are, then it."""
+    handler = find_handler(request.actor, number)
+    initial = {"since": timezone.now() - timedelta(days=1)}
+    form = RangeForm(request.POST if request.method == "POST" else None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        wanted = form.request(number)
+        try:
+            return _planned(request, wanted, number, {"since": wanted.since, "until": wanted.until})
+        except Refused as refusal:
+            add_refusal(form, refusal)
+    context = {"section": "events", "handler": handler, "form": form}
+    return render(request, "panel/event_replay.html", context, status=422 if form.errors else 200)
+
+
+def _planned(request: PanelRequest, wanted: Replay, handler: int, context: dict[str, Any]) -> HttpResponse:
+    """Show the plan, or do it if it is what was shown: with another number of events it is shown again."""
+    with planning():
+        planned = replay(request.actor, wanted)
+    if not planned.count or request.POST.get("confirmed") != str(planned.count):
+        context |= {"section": "events", "handler": planned.handler, "count": planned.count, "here": request.path}
+        return render(request, "panel/event_replay_plan.html", context)
+    done = replay(request.actor, wanted)
+    text = ngettext("{n} event is on its way again.", "{n} events are on their way again.", done.count)
+    messages.success(request, text.format(n=done.count))
+    return redirect(_link({"handler": handler}))
