@@ -9,6 +9,7 @@ import pytest
 
 from innkeeper.core.errors import NotFound
 from innkeeper.core.events import EventType
+from innkeeper.events import reference
 from innkeeper.events.catalogue import EVENTS, event
 
 DOCUMENTED = [
@@ -89,3 +90,17 @@ def test_later_names_are_synonyms_and_a_misspelt_one_names_the_near_ones() -> No
         event("mailname_crate")
     with pytest.raises(NotFound, match="spelling"):
         event("$(reboot)")
+
+
+def test_the_page_in_docs_is_the_generated_one() -> None:
+    written = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
+    assert written == reference.page(), "run: python -m innkeeper.events.reference > docs/events.md"
+
+
+def test_what_debian_does_not_have_is_false_on_each_side_of_the_event() -> None:
+    names = ("fp_support", "fpssl_support", "fp_authoring", "coldfusion_support", "asp_support")
+    values = json.loads(EVENTS["phys_hosting_create"].encode({}, {"domain_name": "example.test"}))
+    assert [(values[f"old_{name}"], values[f"new_{name}"]) for name in names] == [("", "false")] * 5
+    both = {"domain_name": "example.test", "webuser_name": "petr"}
+    values = json.loads(EVENTS["webuser_update"].encode(both, both))
+    assert (values["old_asp_support"], values["new_coldfusion_support"]) == ("false", "false")

@@ -17,6 +17,7 @@ class Parameter:
 
     A `required` parameter always has a value on the sides that the event's kind has. A `secret` one never enters the
     outbox here, so it is empty even if it is required. `synonyms` are other names under which the same value is given.
+    `default` is the value on such a side where the operation gives none.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Parameter:
     required: bool = False
     secret: bool = False
     synonyms: tuple[str, ...] = ()
+    default: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class EventType:
                     raise ValueError(f"{self.name}: {side} parameter {name} is secret")
         result: dict[str, str] = {}
         for parameter in self.parameters:
-            before, after = _text(old.get(parameter.name)), _text(new.get(parameter.name))
+            before = "" if self.kind == "create" else _text(old.get(parameter.name, parameter.default))
+            after = "" if self.kind == "delete" else _text(new.get(parameter.name, parameter.default))
             for name in (parameter.name, *parameter.synonyms):
                 result[f"old_{name}"] = before
                 result[f"new_{name}"] = after

@@ -23,6 +23,11 @@ def secret(name: str, label: str, *, required: bool = False) -> Parameter:
     return Parameter(name, label, required=required, secret=True)
 
 
+def foreign(name: str, label: str) -> Parameter:
+    """Tells of something that Debian does not have."""
+    return Parameter(name, label, default="false")
+
+
 _CONTACT = (
     optional("company_name", "Company Name"),
     optional("phone", "Phone"),
@@ -53,8 +58,8 @@ _SCRIPTS = (
     optional("cgi_support", "CGI support"),
     optional("perl_support", "Perl support"),
     optional("python_support", "Python support"),
-    optional("coldfusion_support", "ColdFusion support"),
-    optional("asp_support", "ASP support"),
+    foreign("coldfusion_support", "ColdFusion support"),
+    foreign("asp_support", "ASP support"),
 )
 ADMINISTRATOR = (
     required("login_name", "Login Name"),
@@ -189,9 +194,9 @@ HOSTING = (
     optional("system_user", "Domain Administrator login"),
     secret("system_user_password", "Domain Administrator password"),
     optional("system_shell", "Access to system"),
-    optional("fp_support", "MS FrontPage Support"),
-    optional("fpssl_support", "MS FrontPage over SSL Support"),
-    optional("fp_authoring", "MS FrontPage Authoring"),
+    foreign("fp_support", "MS FrontPage Support"),
+    foreign("fpssl_support", "MS FrontPage over SSL Support"),
+    foreign("fp_authoring", "MS FrontPage Authoring"),
     optional("fp_admin_login", "MS FrontPage Admin Login"),
     secret("fp_admin_password", "MS FrontPage Admin Password"),
     *_SCRIPTS,

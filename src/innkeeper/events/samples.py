@@ -81,7 +81,6 @@ _VALUES = {
     "webuser_name": "petr",
     "write_permission": "true",
 }
-_FALSE = ("coldfusion_support", "asp_support", "fp_support", "fpssl_support", "fp_authoring")
 
 
 def sample(event: EventType) -> dict[str, str]:
@@ -99,10 +98,12 @@ def sample_value(parameter: Parameter) -> str:
     name = parameter.name
     if parameter.secret:
         return ""
+    if parameter.default:
+        return parameter.default
     if name in _VALUES:
         return _VALUES[name]
     if name.startswith("maximum_"):
         return "10737418240" if name in ("maximum_disk_space", "maximum_traffic", "maximum_mailbox_quota") else "10"
-    if name.endswith("_support") or name in _FALSE:
-        return "false" if name in _FALSE else "true"
+    if name.endswith("_support"):
+        return "true"
     raise KeyError(f"{name}: no sample value is declared")
