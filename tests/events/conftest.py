@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from delivering import LOOPS
 from handler_world import Machine
 
 from innkeeper.events import system
@@ -14,3 +17,11 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     found = Machine()
     monkeypatch.setattr(system, "hostd", lambda: found)
     return found
+
+
+@pytest.fixture
+def closed_loops() -> Iterator[None]:
+    """Ends the deliveries that a test began."""
+    yield
+    while LOOPS:
+        LOOPS.pop().close()

@@ -33,6 +33,8 @@ class Actor:
     login: str
     address: str = ""
     door: Door = Door.INTERNAL
+    depth: int = 0
+    """How many handlers of events led to this call, one by an event of another: it bounds loops."""
 
     @property
     def is_administrator(self) -> bool:

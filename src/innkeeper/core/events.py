@@ -69,6 +69,17 @@ class EventType:
                 result[f"new_{name}"] = after
         return json.dumps(result, ensure_ascii=False, separators=(",", ":"))
 
+    def new_secrets(self, values: Mapping[str, str]) -> dict[str, str]:
+        """New passwords by their outside names. Raises ValueError for what is no secret parameter."""
+        if self.kind == "delete" or not values.keys() <= set(self._secret):
+            raise ValueError(f"{self.name}: {sorted(values)} are no secrets of this event")
+        return {
+            f"new_{name}": values[each.name]
+            for each in self.parameters
+            if each.name in values
+            for name in (each.name, *each.synonyms)
+        }
+
     @cached_property
     def _known(self) -> frozenset[str]:
         return frozenset(parameter.name for parameter in self.parameters)

@@ -28,7 +28,9 @@ class OutboxEvent(models.Model):
     """A control-panel event, recorded at the commit of its operation and delivered afterwards.
 
     `parameters` is a JSON object of `old_*` and `new_*` values. Undelivered rows are found by `state`, never by a
-    high-water mark: on PostgreSQL a late commit can carry an older id.
+    high-water mark: on PostgreSQL a late commit can carry an older id. `number` is given when it is dispatched, so a
+    reader who remembers the last one misses none. `sealed` holds the event's passwords until its last delivery, and
+    only if a handler is to get them. `depth` counts the handlers that led to the operation, one by another's event.
     """
 
     at = models.DateTimeField()
@@ -39,9 +41,30 @@ class OutboxEvent(models.Model):
     address = models.CharField(max_length=45)
     parameters = models.TextField()
     state = models.CharField(max_length=16, default="pending")
+    number = models.BigIntegerField(null=True)
+    depth = models.PositiveSmallIntegerField(default=0, db_default=0)
+    sealed = models.BinaryField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["id"], name="outbox_pending", condition=models.Q(state="pending"))]
+        indexes = [
+            models.Index(fields=["id"], name="outbox_pending", condition=models.Q(state="pending")),
+            models.Index(fields=["id"], name="outbox_sealed", condition=models.Q(sealed__isnull=False)),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["number"], name="outbox_number", condition=models.Q(number__isnull=False)),
+        ]
+
+
+class EventNumber(models.Model):
+    """The last number that was given to an event: one row, for a number is never used again."""
+
+    last = models.BigIntegerField()
+
+
+class SecretEvent(models.Model):
+    """An event that some enabled handler gets with its passwords. For all others none is kept."""
+
+    event = models.CharField(max_length=64, primary_key=True)
 
 
 class Setting(models.Model):

@@ -26,6 +26,8 @@ from innkeeper.core.actor import Actor
 from innkeeper.core.db.sets import insert
 from innkeeper.core.errors import Failed, InnkeeperError, Refused
 from innkeeper.core.events import EventType
+from innkeeper.core.sealing import seal
+from innkeeper.core.wake import wake
 
 T = TypeVar("T")
 
@@ -64,7 +66,9 @@ AUDIT_COLUMNS = (
 )  # fmt: skip
 RECORDS_IN_MEMORY = 10_000
 """More are written before the end of the operation, in its transaction: one may change a million objects."""
-OUTBOX_COLUMNS = ("at", "event", "object_type", "object_id", "login", "address", "parameters", "state")
+OUTBOX_COLUMNS = (
+    "at", "event", "object_type", "object_id", "login", "address", "parameters", "state", "depth", "sealed",
+)  # fmt: skip
 
 
 class PlanRolledBack(InnkeeperError):
@@ -101,6 +105,9 @@ class Operation:
         self._atomic = transaction.atomic()
         self._audit: list[tuple[str, int, str, str]] = []
         self._events: list[tuple[EventType, int, str]] = []
+        self._secrets: dict[int, dict[str, str]] = {}  # by the event's place in the list
+        self._wanted: frozenset[str] | None = None
+        self._has_events = False
         self._on_commit: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
@@ -123,8 +130,14 @@ class Operation:
         *,
         old: Mapping[str, object] | None = None,
         new: Mapping[str, object] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
-        """Record a control-panel event. Values are keyed without `old_`/`new_`; the event's declaration checks them."""
+        """Record a control-panel event. Values are keyed without `old_`/`new_`; the event's declaration checks them.
+
+        `secrets` are new passwords in the clear. They are kept, sealed, only if an enabled handler is to get them.
+        """
+        if secrets:
+            self._secrets[len(self._events)] = event.new_secrets(secrets)
         self._events.append((event, object_id, event.encode(old or {}, new or {})))
 
     def on_commit(self, effect: Callable[[], None]) -> None:
@@ -142,13 +155,31 @@ class Operation:
             for object_type, object_id, object_name, detail in self._audit
         ]  # fmt: skip
         insert("core_auditentry", AUDIT_COLUMNS, audit)
+        sealed = self._sealed() if self._secrets else {}
         events = [
-            (now, event.name, event.object_type, object_id, actor.login, actor.address, parameters, "pending")
-            for event, object_id, parameters in self._events
-        ]
+            (
+                now, event.name, event.object_type, object_id, actor.login, actor.address, parameters, "pending",
+                actor.depth, sealed.get(place),
+            )
+            for place, (event, object_id, parameters) in enumerate(self._events)
+        ]  # fmt: skip
         insert("core_outboxevent", OUTBOX_COLUMNS, events)
+        self._has_events = self._has_events or bool(events)
         self._audit.clear()
         self._events.clear()
+        self._secrets.clear()
+
+    def _sealed(self) -> dict[int, bytes]:
+        """The secrets of those events whose handlers are to get them. Asked once an operation, if it has any."""
+        if self._wanted is None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT event FROM core_secretevent")
+                self._wanted = frozenset(name for (name,) in cursor.fetchall())
+        return {
+            place: seal(json_text(values))
+            for place, values in self._secrets.items()
+            if self._events[place][0].name in self._wanted
+        }
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -167,6 +198,8 @@ class Operation:
             except BaseException as failure:
                 self._atomic.__exit__(type(failure), failure, failure.__traceback__)
                 raise
+            if self._has_events:
+                transaction.on_commit(wake, robust=True)
             for effect in self._on_commit:
                 transaction.on_commit(effect, robust=True)
             self._atomic.__exit__(None, None, None)

@@ -57,11 +57,13 @@ def postgresql_settings(url: str) -> dict[str, Any]:
 
 if INSTANCE is not None:
     SECRET_KEY = INSTANCE.secret_key()
+    INNKEEPER_SEALING_KEY = INSTANCE.sealing_key()
     INNKEEPER_LOOKUP_ROLE = INSTANCE.database.lookup_role
     INNKEEPER_FILES = INSTANCE.state / "files"
     _database = INSTANCE.database.url or str(INSTANCE.database.path)
 else:
     SECRET_KEY = secrets.token_bytes(32)
+    INNKEEPER_SEALING_KEY = secrets.token_bytes(32)
     INNKEEPER_LOOKUP_ROLE = os.environ.get("INNKEEPER_LOOKUP_ROLE", "")
     INNKEEPER_FILES = Path(os.environ.get("INNKEEPER_FILES", "/nonexistent"))
     _database = os.environ.get("INNKEEPER_DATABASE", ":memory:")

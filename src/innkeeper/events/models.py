@@ -88,7 +88,13 @@ class Delivery(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["outbox_id", "handler", "replay"], name="delivery_once")]
         indexes = [
-            models.Index(fields=["due_at"], name="delivery_due", condition=Q(state__in=["waiting", "retry"])),
+            models.Index(
+                fields=["handler", "due_at", "id"], name="delivery_due", condition=Q(state__in=["waiting", "retry"])
+            ),
+            models.Index(
+                fields=["due_at"], name="delivery_test", condition=Q(is_test=True, state__in=["waiting", "retry"])
+            ),
+            models.Index(fields=["id"], name="delivery_running", condition=Q(state="running")),
             models.Index(
                 fields=["handler", "object_type", "object_id", "id"],
                 name="delivery_open",

@@ -82,8 +82,8 @@ class Client:
             connection.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
             with connection.makefile("rb") as stream:
                 line = stream.readline()
-        if not line:
-            raise ConnectionResetError("hostd closed the connection without an answer")
+        if not line.endswith(b"\n"):
+            raise ConnectionResetError("hostd closed the connection before its answer was complete")
         answer = json.loads(line)
         if not answer["ok"]:
             raise HostdError(answer["error"])

@@ -23,7 +23,7 @@ from innkeeper.instance.config import Instance
 
 log = logging.getLogger("innkeeper.hostd")
 
-RUNS = 8
+RUNS = 24
 """At once. Fewer than the connections of the server, so that its other requests are never kept out."""
 
 WAIT_S = 15.0

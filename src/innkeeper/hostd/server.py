@@ -20,7 +20,7 @@ from innkeeper.hostd.requests import MAX_LINE_BYTES, BadRequestError, parse
 
 log = logging.getLogger("innkeeper.hostd")
 
-CONNECTIONS = 16
+CONNECTIONS = 40
 LINE_SECONDS = 5.0
 IDLE_SECONDS = 300.0
 PEER = struct.Struct("3i")  # pid, uid, gid

@@ -178,6 +178,11 @@ class Instance:
         return self.run_dir / "policy" / "policy.sock"
 
     @property
+    def wake_socket(self) -> Path:
+        """Where the worker hears of new events."""
+        return self.run_dir / "worker" / "wake.sock"
+
+    @property
     def handler_user(self) -> str:
         """A system user for handlers of events, which owns nothing."""
         return f"{self.name}-events"
@@ -207,6 +212,10 @@ class Instance:
     def secret_key(self) -> bytes:
         """The key that signs sessions and forms; only the panel's user (and root) can read it."""
         return read_secret(self.secrets / "signing-key").encode()
+
+    def sealing_key(self) -> bytes:
+        """The key that seals secrets in the database; only the panel's user (and root) can read it."""
+        return bytes.fromhex(read_secret(self.secrets / "sealing-key"))
 
     # ---- the file
 

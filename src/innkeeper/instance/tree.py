@@ -45,6 +45,7 @@ def make_folders(instance: Instance, ids: Ids) -> None:
         (instance.log_dir, root, root, 0o750),
         (instance.run_dir, root, root, 0o755),
         (instance.run_dir / "cli", ids.panel, ids.group, 0o700),
+        (instance.run_dir / "worker", ids.panel, ids.group, 0o700),
         # Postfix connects to the policy service's socket; nobody else does.
         (instance.run_dir / "policy", ids.policy, ids.database_group, 0o2750),
         (instance.spool, root, root, 0o755),
@@ -82,6 +83,7 @@ def make_secrets(instance: Instance, ids: Ids, database_password: str | None, *,
         _keep(folder / "admin-password", lambda: secrets.token_urlsafe(15), mode=0o600)
     _keep(folder / "supervisor-password", lambda: secrets.token_hex(24), mode=0o600)
     _keep(folder / "signing-key", lambda: secrets.token_urlsafe(48), mode=0o640, gid=ids.group)
+    _keep(folder / "sealing-key", lambda: secrets.token_hex(32), mode=0o640, gid=ids.group)
     if instance.database.server is None:
         return
     if database_password is not None:

@@ -1,6 +1,7 @@
 """The worker: `python -m innkeeper.jobs.worker`, one process that runs the jobs of every queue.
 
-Each queue has a thread, so that work somebody waits for never stands behind work that takes minutes. The process may
+Each queue has a thread, so that work somebody waits for never stands behind work that takes minutes; the delivery of
+events has its own. The process may
 be killed at any moment: its jobs are returned when its successor starts, or when their leases end.
 """
 
@@ -104,11 +105,17 @@ def main() -> int:
     worker = worker_name()
     prepare(worker, stop)
     threads = [threading.Thread(target=work, args=(queue, worker, stop), name=queue, daemon=True) for queue in POLL_S]
+    if settings.INSTANCE is not None:
+        from innkeeper.events import loop
+
+        threads.append(threading.Thread(target=loop.run, args=(stop,), name="events", daemon=True))
     for thread in threads:
         thread.start()
     logger.info("worker %s started", worker)
     stop.wait()
-    threads[0].join(STOP_S)  # a long job is left to the successor
+    for thread in threads:
+        if thread.name != "upkeep":  # a long job is left to the successor
+            thread.join(STOP_S)
     return 0
 
 

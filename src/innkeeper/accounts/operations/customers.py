@@ -75,7 +75,9 @@ def create_customer(actor: Actor, request: NewCustomer) -> Account:
         _require_free(account)
         _store(account)
         operation.audit("client", account.pk, account.login)
-        operation.event(events.CLIENT_CREATE, account.pk, new=events.described(account))
+        operation.event(
+            events.CLIENT_CREATE, account.pk, new=events.described(account), secrets={"password": request.password}
+        )
     return account
 
 
@@ -113,7 +115,10 @@ def update_customer(actor: Actor, customer_id: int, changes: CustomerChanges) ->
         if values or login != before["login_name"] or new_hash is not None or changes.new_guid:
             detail = ", ".join(sorted({*values, *(["passwd"] if new_hash is not None else [])}))
             operation.audit("client", customer.pk, customer.login, detail)
-            operation.event(events.CLIENT_UPDATE, customer.pk, old=before, new=events.described(customer))
+            clear = {} if changes.password is None else {"password": changes.password}
+            operation.event(
+                events.CLIENT_UPDATE, customer.pk, old=before, new=events.described(customer), secrets=clear
+            )
         if customer.status != old_status:
             _record_status(operation, customer, old_status)
     return customer

@@ -1,0 +1,166 @@
+"""Sends one event to a web server: HTTPS, signed, no redirects, and to no private address unless that is allowed.
+
+The signature is that of Standard Webhooks: an HMAC-SHA256 over id, time stamp and body, so that a receiver can tell who
+sent it, that it is whole, and that it is not an old one again.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
+CONNECT_S = 10.0
+LONGEST_RETRY_AFTER_S = 24 * 3600
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+
+
+class NotSentError(Exception):
+    """No answer came. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One event for one receiver. `timeout_s` holds from the look-up of the name to the end of the answer."""
+
+    url: str
+    id: str
+    body: bytes
+    secret: str
+    timeout_s: float
+    allow_private: bool = False
+    most_bytes: int = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the receiver said; at most as much of it as was asked for."""
+
+    status: int
+    text: str
+    retry_after_s: int
+
+
+def source() -> str:
+    """Where the events come from, as CloudEvents wants it: with the event's id, unique for ever."""
+    return f"/{settings.INSTANCE.name}" if settings.INSTANCE else "/innkeeper"
+
+
+def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:
+    """What the receiver calculates too."""
+    key = secret.removeprefix(SECRET_PREFIX)
+    raw = base64.b64decode(key) if key != secret else secret.encode()
+    digest = hmac.new(raw, b".".join((id.encode(), str(timestamp).encode(), body)), hashlib.sha256).digest()
+    return "v1," + base64.b64encode(digest).decode()
+
+
+def is_private(address: str) -> bool:
+    """Whether an address is none of the public internet's, also in one of the forms that carry an IPv4 address."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
+        if inner is None and found in NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inner is not None:
+            found = inner
+    return not found.is_global or found.is_multicast
+
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def send(request: Request, context: ssl.SSLContext | None = None) -> Answer:
+    """Send it once. Raises NotSentError.
+
+    The name is looked up here, once: what was checked is what is connected to, whatever the name says a moment later.
+    """
+    parts = urlsplit(request.url)
+    host, deadline = parts.hostname, time.monotonic() + request.timeout_s
+    if parts.scheme != "https" or host is None:
+        raise NotSentError("The address is none of https.")
+    port = parts.port or 443
+    raw = _connect(host, port, request.allow_private, deadline)
+    # Whoever answers a byte a minute would hold the delivery for ever: the deadline cuts the connection itself.
+    guard = socket.socket(fileno=socket.dup(raw.fileno()))
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), _cut, [guard])
+    timer.daemon = True
+    timer.start()
+    try:
+        secured = (context or ssl.create_default_context()).wrap_socket(raw, server_hostname=host)
+        connection = http.client.HTTPConnection(host, port)
+        connection.sock = secured
+        return _exchange(connection, request, parts.path or "/", parts.query)
+    except ssl.SSLCertVerificationError as error:
+        raise NotSentError(f"The certificate of {host} is not trusted: {error.verify_message}.") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if time.monotonic() >= deadline:
+            raise NotSentError(f"{host} did not answer within {request.timeout_s:g} s.") from error
+        raise NotSentError(f"{host} broke the connection off: {error or type(error).__name__}.") from error
+    finally:
+        timer.cancel()
+        guard.close()
+        raw.close()
+
+
+def _cut(guard: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        guard.shutdown(socket.SHUT_RDWR)
+
+
+def _exchange(connection: http.client.HTTPConnection, request: Request, path: str, query: str) -> Answer:
+    timestamp = int(time.time())
+    headers = {
+        "Content-Type": CONTENT_TYPE,
+        "User-Agent": "Innkeeper",
+        "webhook-id": request.id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(request.secret, request.id, timestamp, request.body),
+        "Connection": "close",
+    }
+    with contextlib.closing(connection):
+        connection.request("POST", f"{path}?{query}" if query else path, request.body, headers)
+        response = connection.getresponse()
+        text = response.read(request.most_bytes).decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        after = response.getheader("Retry-After", "")
+        seconds = int(after) if after.isascii() and after.isdigit() and len(after) < 10 else 0
+        return Answer(response.status, text, min(seconds, LONGEST_RETRY_AFTER_S))
+
+
+def _connect(host: str, port: int, allow_private: bool, deadline: float) -> socket.socket:
+    """A connection to the first address that may be used and answers."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NotSentError(f"The name {host} cannot be resolved: {error}.") from error
+    allowed = [each for each in found if allow_private or not is_private(str(each[4][0]))]
+    if not allowed:
+        address = found[0][4][0]
+        raise NotSentError(f"{host} is the private address {address}, which this handler may not be sent to.")
+    failure: OSError | None = None
+    for family, kind, protocol, _, target in allowed:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        connection = socket.socket(family, kind, protocol)
+        connection.settimeout(min(CONNECT_S, left))
+        try:
+            connection.connect(target)
+        except OSError as error:
+            connection.close()
+            failure = error
+            continue
+        connection.settimeout(max(0.1, deadline - time.monotonic()))
+        return connection
+    raise NotSentError(f"{host} cannot be reached: {failure or 'it took too long'}.") from failure
