@@ -134,7 +134,7 @@ def _control(data: dict[str, Any]) -> Control:
     return Control(_text(data["program"], PROGRAM, "program"), data["action"])
 
 
-LIMITS = {"timeout_s": (1, 86_400), "memory_mb": (16, 65_536), "output_kb": (1, 1_024), "open_files": (16, 65_536)}
+LIMITS = {"timeout_s": (1, 3_600), "memory_mb": (16, 16_384), "output_kb": (0, 1_024), "open_files": (16, 4_096)}
 """What a handler can be given at least and at most."""
 
 
