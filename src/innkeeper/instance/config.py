@@ -209,6 +209,20 @@ class Instance:
     def certificate_key(self) -> Path:
         return self.etc / "tls" / "key.pem"
 
+    @property
+    def vhosts(self) -> Path:
+        """Root of all hosted content: a folder for each domain."""
+        return self.state / "vhosts"
+
+    @property
+    def hosting_groups(self) -> dict[str, str]:
+        """The groups of hosting accounts, by the names that rules have for them."""
+        return {
+            "psacln": f"{self.group}-cln",
+            "psaserv": f"{self.group}-serv",
+            "ftp_subaccounts": f"{self.group}-ftpsub",
+        }
+
     def secret_key(self) -> bytes:
         """The key that signs sessions and forms; only the panel's user (and root) can read it."""
         return read_secret(self.secrets / "signing-key").encode()

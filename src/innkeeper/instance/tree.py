@@ -52,6 +52,9 @@ def make_folders(instance: Instance, ids: Ids) -> None:
         (instance.state / "lib", root, root, 0o755),
         (instance.state / "lib" / "postfix", ids.postfix, root, 0o700),
         (instance.state / "lib" / "policy", ids.policy, root, 0o700),
+        (instance.state / "lib" / "security", root, root, 0o700),
+        # Who knows a path passes through; nobody lists it.
+        (instance.vhosts, root, root, 0o711),
         (instance.storage, ids.mail, ids.mail_group, 0o700),
         # The panel writes; the storage user's processes read the attachments of automatic replies.
         (instance.state / "files", ids.panel, ids.mail_group, 0o2750),

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from innkeeper.instance import database, demo, machine, mailserver, processes, program, readiness, tree, users
+from innkeeper.instance import database, demo, machine, mailserver, processes, program, readiness, security, tree, users
 from innkeeper.instance.config import (
     FILE_NAME,
     Instance,
@@ -101,6 +101,7 @@ def up(wanted: Wanted, report: Report) -> dict[str, Any]:
     tree.make_secrets(instance, ids, password, first=first)
     tree.make_certificate(instance, ids)
     program.lay(instance)
+    security.prepare(instance, report)
     _check_program(instance, ids)
     digests = mailserver.write(instance, ids)
     write_config(instance, programs(instance))

@@ -59,6 +59,9 @@ def ensure(instance: Instance) -> Ids:
             raise InstanceError(
                 f"The system user {user} exists and is not this instance's ({found.pw_gecos!r}). Remove or rename it."
             )
+    for group in instance.hosting_groups.values():
+        if not _group(group):
+            _run("groupadd", "--system", group)
     return ids(instance)
 
 
@@ -96,7 +99,7 @@ def remove(instance: Instance) -> None:
     for name in present(instance):
         if pwd.getpwnam(name).pw_gecos == _comment(instance):
             _run("userdel", name)
-    for name in (instance.group, instance.users.mail, instance.handler_user):
+    for name in (instance.group, instance.users.mail, instance.handler_user, *instance.hosting_groups.values()):
         if _group(name):  # userdel removes a group of the user's own name, but not everywhere
             _run("groupdel", name)
 

@@ -13,7 +13,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,15 @@ _MAX_NUMBERS = 65536 // _NUMBER
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run. ``journal`` is the folder of all runs, or None to keep no record."""
+    """How to run.
+
+    ``journal`` is the folder of all runs, or None to keep no record; ``about`` is written into it. ``start`` is the
+    folder or file at and below which the run works.
+    """
 
     dry: bool = False
+    start: tuple[str, ...] = ()
+    about: dict[str, Any] = field(default_factory=dict)
     jobs: int = 1
     journal: Path | None = None
     watch: Watcher | None = None
@@ -86,12 +92,12 @@ def run(policy: Policy, store: Store[Any], root_path: str, options: Options | No
             _Job(policy, store, root, None, options).alone(report)
             return Run(report)
         folder = None
-        about: dict[str, Any] = {"root": root_path, "store": store.name, "finished": False}
+        about: dict[str, Any] = options.about | {"root": root_path, "store": store.name, "finished": False}
         if options.journal is not None:
             about["rules"] = sorted({rule.file for rule in policy.rules})
             folder = journal.start_run(options.journal, about)
         job = _Job(policy, store, root, folder, options)
-        if options.jobs > 1:
+        if options.jobs > 1 and not _is_file(root, options.start):
             job.shared(report)
         else:
             job.alone(report)
@@ -236,6 +242,19 @@ def _open_below(root: int, parts: tuple[str, ...]) -> int:
     return fd
 
 
+def _is_file(root: int, parts: tuple[str, ...]) -> bool:
+    """True when the path leads to something that is no folder."""
+    above = _open_below(root, parts[:-1]) if parts else -1
+    if above < 0:
+        return False
+    try:
+        return not stat.S_ISDIR(os.stat(parts[-1], dir_fd=above, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+    finally:
+        os.close(above)
+
+
 def _check_node(fd: int, node: Node, path: tuple[str, ...], findings: list[Finding]) -> None:
     """Look at what rules name, without following a link."""
     for name, child in node.children.items():
@@ -307,7 +326,10 @@ class _Job:
         walker = Walker(self.policy, self.store, self.root, report, journal=record, watch=options.watch)
         walker.dry, walker.progress = options.dry, options.progress or walker.progress
         with _reported(report, record):
-            walker.walk()
+            if _is_file(self.root, options.start):
+                walker.one(options.start)
+            else:
+                walker.walk(options.start)
 
     def shared(self, report: Report) -> None:
         """Do the upper levels here and share the folders below them out among processes."""
@@ -315,7 +337,7 @@ class _Job:
         shares: list[tuple[str, ...]] = []
         with _reported(report, record):
             walker = Walker(self.policy, self.store, self.root, report, journal=record, watch=self.options.watch)
-            shares = walker.shallow(self.options.jobs * _SHARES)
+            shares = walker.shallow(self.options.jobs * _SHARES, self.options.start)
         if not shares or report.stopped:
             return
         context = multiprocessing.get_context("fork")

@@ -1,4 +1,4 @@
-"""The arguments of the engine's commands: lint, apply, explain, undo.
+"""The arguments of all commands: those of the engine alone, and those for the policies of one server.
 
 Only the parser stands here, so that help and wrong usage are answered at once; ``commands`` does the work.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from innkeeper.permissions.nt.rights import ASKABLE
+from innkeeper.permissions.server import arguments
 
 RUNS = Path("/var/lib/innkeeper/security/runs")
 
@@ -22,11 +23,11 @@ def main(argv: Sequence[str]) -> int:
     return run(parser.parse_args(argv))
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(parsed: argparse.Namespace) -> int:
     """Run a parsed command and return its exit code."""
     from innkeeper.permissions import commands
 
-    return commands.run(arguments)
+    return commands.run(parsed)
 
 
 def add_commands(commands: Any) -> None:
@@ -40,7 +41,7 @@ def add_commands(commands: Any) -> None:
     one.add_argument("--store", choices=("posix", "nt", "export"), default="posix", help="where permissions are kept")
     one.add_argument("--output", type=Path, metavar="FILE", help="with --store export: the file for icacls /restore")
     one.add_argument("--plan", action="store_true", help="say what would change and write nothing")
-    one.add_argument("--jobs", type=_positive, default=1, metavar="N", help="number of processes")
+    one.add_argument("--jobs", type=positive, default=1, metavar="N", help="number of processes")
     one.add_argument("--journal", type=Path, default=RUNS, metavar="DIR", help=f"folder of the runs ({RUNS})")
     one.add_argument("--no-journal", action="store_true", help="keep no record; the run cannot be undone")
     _common(one, "apply")
@@ -59,6 +60,7 @@ def add_commands(commands: Any) -> None:
     one.add_argument("--force", action="store_true", help="also what was changed again since then")
     one.add_argument("--plan", action="store_true", help="say how much would change and write nothing")
     _common(one, "undo")
+    arguments.add_commands(commands, _common)
 
 
 def _common(parser: argparse.ArgumentParser, action: str) -> None:
@@ -112,7 +114,8 @@ def _pair(text: str) -> tuple[str, str]:
     return name.strip("[]%"), value
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number of processes."""
     if not text.isdecimal() or not 1 <= int(text) <= 64:
         raise argparse.ArgumentTypeError("a number from 1 to 64 is wanted")
     return int(text)

@@ -108,12 +108,18 @@ class Policy:
     """Compiled rules. Nothing in it reads or writes a file."""
 
     def __init__(
-        self, rules: Iterable[Rule], principals: Principals, places: Places, fences: Iterable[str] = ()
+        self,
+        rules: Iterable[Rule],
+        principals: Principals,
+        places: Places,
+        fences: Iterable[str] = (),
+        untouched: Iterable[str] = (),
     ) -> None:
         """Resolve accounts and paths.
 
         What lies in a folder of ``fences`` is another policy's: a run never enters one, though rules may be about
-        the folder itself. ``findings`` collects what is wrong; ``unusable`` are the rules left out for it.
+        the folder itself. ``untouched`` are files and folders that keep what they have, whatever rules say.
+        ``findings`` collects what is wrong; ``unusable`` are the rules left out for it.
         """
         self.rules = list(rules)
         self.principals = principals
@@ -127,6 +133,9 @@ class Policy:
         self._fences = frozenset(parts for path in fences if (parts := places.below_root(path)) is not None)
         for parts in self._fences:
             self._node(parts).is_fence = True
+        for path in untouched:
+            if below := places.below_root(path):
+                self._node(below).leave_alone = True
         for rule in self.rules:
             try:
                 self._place(rule)

@@ -118,12 +118,36 @@ class Walker:
                 for fd, *_ in stack:
                     os.close(fd)
 
-    def shallow(self, enough: int) -> list[tuple[str, ...]]:
+    def one(self, path: tuple[str, ...]) -> None:
+        """Apply to one thing that is no folder.
+
+        Raises: StoppedError.
+        """
+        with kept_directory():
+            opened = self._descend(path[:-1])
+            if opened is None:
+                return
+            fd, ground, node = opened
+            names, name = list(path[:-1]), path[-1]
+            pending: list[Pending] = []
+            try:
+                os.fchdir(fd)
+                st = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                here = self._ground_of(ground, node, name, st)
+                if here is not None:
+                    self._file(here, name, st, names, pending)
+                    self._make(names, pending)
+            except OSError as error:
+                self._failed(error, names, name, ground)
+            finally:
+                os.close(fd)
+
+    def shallow(self, enough: int, start: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
         """Apply to the upper levels only, until there are ``enough`` folders below them; return those.
 
         Raises: StoppedError.
         """
-        level: list[tuple[str, ...]] = [()]
+        level: list[tuple[str, ...]] = [start]
         with kept_directory():
             for _ in range(4):
                 following: list[tuple[str, ...]] = []

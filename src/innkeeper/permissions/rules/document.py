@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -85,7 +85,7 @@ class Document:
             if size > MAX_BYTES:
                 raise RuleError([Finding("too-large", f"{size} bytes; at most {MAX_BYTES} are read", str(path), 1, 1)])
             data = stream.read(MAX_BYTES + 1)
-        return cls(_decode(data, str(path)), str(path))
+        return cls(decode(data, str(path)), str(path))
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column, both from 1, of an offset in the text."""
@@ -110,30 +110,52 @@ class Document:
 
     def with_entry(self, values: Mapping[str, str]) -> Document:
         """Add an entry behind the last one, or at the end of the root element."""
-        tag = "<Entry " + " ".join(f'{name}="{_quote(value, chr(34))}"' for name, value in values.items()) + " />"
+        return self.with_entries([values])
+
+    def with_entries(self, entries: Iterable[Mapping[str, str]]) -> Document:
+        """Add entries behind the last one, or at the end of the root element."""
+        tags = [
+            "<Entry " + " ".join(f'{name}="{_quote(value, chr(34))}"' for name, value in values.items()) + " />"
+            for values in entries
+        ]
+        if not tags:
+            return self
         if self.entries:
             last = self.entries[-1]
             line_start = self.text.rfind("\n", 0, last.start) + 1
             indent = self.text[line_start : last.start]
             indent = indent if not indent.strip() else "  "
-            return self._splice(last.end, last.end, f"\n{indent}{tag}")
+            return self._splice(last.end, last.end, "".join(f"\n{indent}{tag}" for tag in tags))
         at = self._root_end
         if at is None:  # <Root/>
             closing = self.text.rfind("/>")
             name = re.match(r"[^\s/>]+", self.text[self._root_start + 1 :])
             root = name[0] if name else "SecurityMetadata"
-            return self._splice(closing, closing + 2, f">\n  {tag}\n</{root}>")
+            lines = "".join(f"\n  {tag}" for tag in tags)
+            return self._splice(closing, closing + 2, f">{lines}\n</{root}>")
         lead = "" if self.text[:at].endswith("\n") else "\n"
-        return self._splice(at, at, f"{lead}  {tag}\n")
+        return self._splice(at, at, lead + "".join(f"  {tag}\n" for tag in tags))
 
     def without(self, entry: Element) -> Document:
         """Take one entry out, with its line when nothing else stands there."""
-        start, end = entry.start, entry.end
-        line_start = self.text.rfind("\n", 0, start) + 1
-        line_end = self.text.find("\n", end)
-        if line_end != -1 and not (self.text[line_start:start] + self.text[end:line_end]).strip():
-            start, end = line_start, line_end + 1
-        return self._splice(start, end, "")
+        return self.without_all([entry])
+
+    def without_all(self, entries: Iterable[Element]) -> Document:
+        """Take entries out, each with its line when nothing else stands there."""
+        kept, at = [], 0
+        for entry in sorted(entries, key=lambda entry: entry.start):
+            start, end = entry.start, entry.end
+            line_start = self.text.rfind("\n", 0, start) + 1
+            line_end = self.text.find("\n", end)
+            if line_end != -1 and not (self.text[line_start:start] + self.text[end:line_end]).strip():
+                start, end = line_start, line_end + 1
+            kept.append(self.text[at:start])
+            at = end
+        return Document("".join(kept) + self.text[at:], self.file) if kept else self
+
+    def encoded(self) -> bytes:
+        """The text as it is saved: in UTF-8."""
+        return _with_utf8_declaration(self.text).encode()
 
     def save(self, path: Path, mode: int = 0o600) -> None:
         """Write the text to a file, complete or not at all."""
@@ -141,7 +163,7 @@ class Document:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(_with_utf8_declaration(self.text).encode())
+                stream.write(self.encoded())
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(path)
@@ -249,7 +271,11 @@ def _quote(value: str, quote: str) -> str:
     return escape(value, {quote: entity[quote], "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"})
 
 
-def _decode(data: bytes, file: str) -> str:
+def decode(data: bytes, file: str) -> str:
+    """The text of a metadata file.
+
+    Raises: RuleError when its encoding is not read.
+    """
     declared = _DECLARED.match(data)
     encoding = declared[1].decode().lower() if declared else "utf-8"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):

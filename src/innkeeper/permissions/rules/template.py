@@ -59,30 +59,23 @@ def instance_entries(template: Document, accounts: Mapping[str, Account], folder
 def add(instance: Document, entries: list[dict[str, str]]) -> Document:
     """Add the entries that are not there yet."""
     present = {_key(_values(element)) for element in instance.entries}
-    for values in entries:
-        key = _key(values)
-        if key not in present:
-            present.add(key)
-            instance = instance.with_entry(values)
-    return instance
+    new = {key: values for values in entries if (key := _key(values)) not in present}
+    return instance.with_entries(new.values())
 
 
 def remove(instance: Document, entries: list[dict[str, str]]) -> Document:
     """Take out exactly these entries; what else stands in the file stays."""
     keys = {_key(values) for values in entries}
-    for element in reversed(instance.entries):
-        if _key(_values(element)) in keys:
-            instance = instance.without(element)
-    return instance
+    return instance.without_all(element for element in instance.entries if _key(_values(element)) in keys)
 
 
 def remove_account(instance: Document, name: str, sid: Sid | None = None) -> Document:
     """Take out every entry of one account."""
-    for element in reversed(instance.entries):
-        is_named = element.get("Account").casefold() == name.casefold()
-        if is_named or (sid is not None and element.get("SidStr") == sid):
-            instance = instance.without(element)
-    return instance
+    return instance.without_all(
+        element
+        for element in instance.entries
+        if element.get("Account").casefold() == name.casefold() or (sid is not None and element.get("SidStr") == sid)
+    )
 
 
 def _values(element: Element) -> dict[str, str]:

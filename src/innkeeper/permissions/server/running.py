@@ -1,0 +1,97 @@
+"""One run of a policy on a server: alone, on record, and with what was changed by hand in its rules noticed first."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from innkeeper.permissions import apply, printing
+from innkeeper.permissions.policy import Ground, Policy
+from innkeeper.permissions.report import Report
+from innkeeper.permissions.server.history import Metadata
+from innkeeper.permissions.server.layout import Layout
+from innkeeper.permissions.stores.posix import PosixStore
+
+_CLONE_FS = 0x200
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run did, or would do: the policy, the run, and the changes one by one if they were asked for."""
+
+    policy: Policy
+    run: apply.Run
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to run. ``told`` hears of every change of a plan as it is found."""
+
+    dry: bool = False
+    start: tuple[str, ...] = ()
+    jobs: int = 1
+    told: Callable[[dict[str, Any]], None] | None = None
+    progress: Callable[[Report], None] | None = None
+
+
+def run(layout: Layout, policy: Policy, root: Path, files: Iterable[Metadata], how: How) -> Outcome:
+    """Apply a policy, or plan it. The caller holds the lock of what is changed.
+
+    Raises: RuleError, JournalError, OSError.
+    """
+    store = PosixStore(policy)
+    outcome = Outcome(policy, apply.Run(Report()))
+    if not how.dry:
+        for metadata in files:
+            metadata.notice()
+
+    def watch(path: tuple[str, ...], ground: Ground | None, old: Any, new: Any) -> None:
+        change = printing.change(policy, store, path, (old, new), ground)
+        if how.told:
+            how.told(change)
+        else:
+            outcome.changes.append(change)
+
+    options = apply.Options(
+        dry=how.dry,
+        start=how.start,
+        jobs=how.jobs,
+        journal=layout.runs,
+        watch=watch if how.dry else None,
+        progress=how.progress,
+    )
+    with own_directory():
+        outcome.run = apply.run(policy, store, str(root), options)
+    return outcome
+
+
+@contextmanager
+def own_directory() -> Iterator[None]:
+    """Let this thread change its current directory without moving the others; it keeps one of its own from now on."""
+    if threading.current_thread() is not threading.main_thread():
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(_CLONE_FS):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    yield
+
+
+@contextmanager
+def locked(layout: Layout, name: str) -> Iterator[None]:
+    """One who changes the rules of something, or applies them, at a time."""
+    folder = layout.records / "locks"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
