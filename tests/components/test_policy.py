@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from innkeeper.components.drivers.postfix_dovecot.lookups import LookupFailed, SQLiteLookups
-from innkeeper.components.drivers.postfix_dovecot.mailboxes import MAX_ADDRESSES, QuotaStatus, mailboxes
+from innkeeper.components.drivers.postfix_dovecot.mailboxes import MAX_ADDRESSES, QuotaStatus, bounded_mailboxes
 from innkeeper.components.drivers.postfix_dovecot.outgoing import OutgoingLimit, SQLiteCounters
 from innkeeper.components.drivers.postfix_dovecot.policy import PolicyService
 
@@ -26,15 +26,22 @@ def panel(tmp_path: Path) -> Path:
     database.executescript("""
         CREATE TABLE svc_mail_alias (source, target);
         CREATE TABLE svc_mail_catchall (source, target);
-        CREATE TABLE svc_mail_recipient (address);
-        CREATE TABLE svc_mail_outgoing (login, messages_per_hour);
-        INSERT INTO svc_mail_recipient VALUES ('anna@a.test'), ('bob@a.test');
+        CREATE TABLE svc_mail_user (username, quota_rule);
+        CREATE TABLE svc_mail_outgoing (login, messages_per_hour, site, site_messages_per_hour, webspace_id,
+            webspace_messages_per_hour);
+        INSERT INTO svc_mail_user VALUES
+            ('anna@a.test', '*:bytes=1000'), ('bob@a.test', '*:bytes=1000'), ('free@a.test', '*:bytes=0');
         INSERT INTO svc_mail_alias VALUES
             ('anna@a.test', 'anna@a.test'), ('bob@a.test', 'bob@a.test'), ('info@a.test', 'anna@a.test'),
             ('team@a.test', 'info@a.test'), ('team@a.test', 'bob@a.test'), ('away@a.test', 'x@elsewhere.test'),
+            ('some@a.test', 'anna@a.test'), ('some@a.test', 'free@a.test'), ('free@a.test', 'free@a.test'),
             ('one@a.test', 'two@a.test'), ('two@a.test', 'one@a.test');
         INSERT INTO svc_mail_catchall VALUES ('@a.test', 'bob@a.test');
-        INSERT INTO svc_mail_outgoing VALUES ('anna@a.test', 2), ('bob@a.test', -1), ('mute@a.test', 0);
+        INSERT INTO svc_mail_outgoing VALUES
+            ('anna@a.test', 2, 'a.test', -1, 1, -1), ('bob@a.test', -1, 'a.test', -1, 1, -1),
+            ('mute@a.test', 0, 'a.test', -1, 1, -1), ('carl@c.test', 2, 'c.test', 3, 2, -1),
+            ('cleo@c.test', -1, 'c.test', 3, 2, -1), ('dora@d.test', -1, 'd.test', -1, 3, 1),
+            ('emil@e.test', -1, 'e.test', -1, 3, 1);
     """)
     database.executemany(
         "INSERT INTO svc_mail_alias VALUES ('all@a.test', ?)", [(f"m{n}@a.test",) for n in range(MAX_ADDRESSES + 1)]
@@ -53,14 +60,18 @@ def panel(tmp_path: Path) -> Path:
         ("info+news@a.test", {"anna@a.test"}),
         ("team@a.test", {"anna@a.test", "bob@a.test"}),
         ("nobody@a.test", {"bob@a.test"}),
-        ("away@a.test", None),
-        ("nobody@b.test", None),
-        ("all@a.test", None),
+        ("away@a.test", set()),
+        ("nobody@b.test", set()),
+        ("all@a.test", set()),
+        ("free@a.test", set()),
+        ("some@a.test", set()),
         ("one@a.test", set()),
     ],
 )
-def test_a_recipient_is_followed_to_its_mailboxes(panel: Path, recipient: str, expected: set[str] | None) -> None:
-    assert mailboxes(SQLiteLookups(panel), recipient) == expected
+def test_a_recipient_is_followed_to_mailboxes_that_may_all_be_full(
+    panel: Path, recipient: str, expected: set[str]
+) -> None:
+    assert bounded_mailboxes(SQLiteLookups(panel), recipient) == expected
 
 
 class Clock:
@@ -96,6 +107,18 @@ def test_no_limit_no_row_and_a_limit_of_nothing(limit: OutgoingLimit) -> None:
     assert all(limit.refusal("bob@a.test") is None for _ in range(10))
     assert limit.refusal("unknown@a.test") is None
     assert limit.refusal("mute@a.test")
+
+
+def test_the_accounts_of_a_site_and_the_sites_of_a_webspace_count_together(limit: OutgoingLimit, clock: Clock) -> None:
+    assert [limit.refusal("carl@c.test") for _ in range(2)] == [None, None]
+    assert "carl@c.test may send 2 messages" in (limit.refusal("carl@c.test") or "")
+    assert limit.refusal("cleo@c.test") is None, "what was refused for an account counts for nobody"
+    assert (limit.refusal("cleo@c.test") or "").startswith("450 4.7.1 c.test may send 3 messages an hour")
+    assert limit.refusal("dora@d.test") is None
+    assert "the webspace of e.test may send 1 messages" in (limit.refusal("emil@e.test") or "")
+    clock.now += 3601
+    assert limit.refusal("cleo@c.test") is None
+    assert limit.refusal("emil@e.test") is None
 
 
 def test_counts_survive_a_restart(panel: Path, tmp_path: Path, limit: OutgoingLimit, clock: Clock) -> None:

@@ -43,4 +43,4 @@ def test_migrations_after_the_first_views_drop_them_first_and_create_them_last()
 def test_the_views_exist() -> None:
     with connection.cursor() as cursor:
         tables = connection.introspection.get_table_list(cursor)
-    assert len([t for t in tables if t.type == "v" and t.name.startswith(PREFIX)]) == 12
+    assert len([t for t in tables if t.type == "v" and t.name.startswith(PREFIX)]) == 13

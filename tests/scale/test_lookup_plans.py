@@ -58,17 +58,20 @@ def python_queries(module_file: str) -> Iterator[str]:
 
 
 def statements() -> list[str]:
-    found = [query.replace("%s", KEYS.get(name, ADDRESS)) for name, query in postfix.QUERIES.items()]
+    found = [
+        query.replace("%s", KEYS.get(name, ADDRESS)).replace("%d", KEYS["domains"])
+        for name, query in postfix.QUERIES.items()
+    ]
     found += dovecot_queries(dovecot.sql_conf(layout()))
-    found += dovecot_queries(dovecot.sql_sieve_conf(lookup()))
+    found += dovecot_queries(dovecot.sql_delivery_conf(layout()))
     found += dictionary_queries(dovecot.dict_conf(lookup()))
     found += python_queries(mailboxes.__file__)
-    found += python_queries(outgoing.__file__)
+    found.append(outgoing.LIMITS.replace("?", f"'{ADDRESS}'"))
     return found
 
 
 def layout() -> SimpleNamespace:
-    """Just what `sql_conf` reads of a layout."""
+    """Just what the SQL files read of a layout."""
     return SimpleNamespace(lookup=lookup(), storage=Path("/srv/mail"))
 
 

@@ -35,6 +35,26 @@ def test_over_the_limit_a_message_gets_a_temporary_error_that_says_why(site: Sit
     assert charlie.subjects()[-2:] == ["three at last", "four"]
 
 
+def test_the_accounts_of_a_site_share_the_limit_of_their_webspace_for_each_site(
+    instance: PrivateInstance, charlie: Account
+) -> None:
+    site = instance.webspace(Site.fresh_name("limited"))
+    alice, bob = site.account("alice"), site.account("bob")
+    dora = instance.site(Site.fresh_name("beside"), site).account("dora")
+    prefs = f"<prefs>{xml('outgoing-messages-domain-limit', 2)}</prefs>"
+    instance.panel.result(
+        f"<webspace><set><filter>{xml('id', site.id)}</filter><values>{prefs}</values></set></webspace>"
+    )
+    alice.submit(charlie.address, "one")
+    bob.submit(charlie.address, "two")
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        alice.submit(charlie.address, "three")
+    assert refused.value.smtp_code == 450
+    assert f"{site.name} may send 2 messages an hour".encode() in refused.value.smtp_error
+    dora.submit(charlie.address, "another site")
+    assert charlie.subjects() == ["one", "two", "another site"]
+
+
 def test_a_limit_of_zero_lets_nothing_out(site: Site, charlie: Account) -> None:
     alice = site.account("alice")
     limit(site, "alice", 0)

@@ -1,6 +1,6 @@
 """Settings of the whole server: names, defaults, and how they are stored.
 
-`core_setting` holds only what was set, under the protocol's names; `svc_mail_outgoing` reads one of them there.
+`core_setting` holds only what was set, under the protocol's names; `svc_mail_outgoing` reads the outgoing limits there.
 """
 
 from __future__ import annotations

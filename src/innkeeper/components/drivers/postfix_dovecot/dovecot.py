@@ -19,7 +19,7 @@ def files(layout: Layout) -> list[File]:
     return [
         File("dovecot/dovecot.conf", dovecot_conf(layout)),
         File("dovecot/sql.conf", sql_conf(layout), private=True),
-        File("dovecot/sql-sieve.conf", sql_sieve_conf(lookup), private=True),
+        File("dovecot/sql-delivery.conf", sql_delivery_conf(layout), private=True),
         File("dovecot/dict-sieve.conf", dict_conf(lookup), private=True),
     ]
 
@@ -34,34 +34,38 @@ def _connect(lookup: Lookup) -> str:
 
 
 def sql_conf(layout: Layout) -> str:
-    """The password look-up, which answers the user look-up of the same log-in too, and the one for deliveries."""
-    home = f"'{layout.storage}/' || home"
+    """The password look-up, which answers the user look-up of the same log-in too, and the plain user look-up."""
     return f"""\
 # Written by Innkeeper; changes made here are overwritten.
 driver = {layout.lookup.driver}
 {_connect(layout.lookup)}
 default_pass_scheme = CRYPT
-password_query = SELECT username AS user, password, {home} AS userdb_home, quota_rule AS userdb_quota_rule \\
+password_query = SELECT username AS user, password, {_home(layout)} AS userdb_home, quota_rule AS userdb_quota_rule \\
   FROM svc_mail_login WHERE username = '%Lu'
-user_query = SELECT {home} AS home, quota_rule FROM svc_mail_user WHERE username = '%Lu'
+user_query = SELECT {_home(layout)} AS home, quota_rule FROM svc_mail_user WHERE username = '%Lu'
 iterate_query = SELECT username AS user FROM svc_mail_user
 """
 
 
-def sql_sieve_conf(lookup: Lookup) -> str:
-    """Which deliveries run an automatic reply: those of accounts that have one, of a size that Dovecot can carry.
+def sql_delivery_conf(layout: Layout) -> str:
+    """The user look-up of deliveries, with the automatic reply if there is one of a size that Dovecot can carry.
 
-    This stands apart from the user look-up so that its failure is no failure of the delivery.
+    It stands apart from the plain one, which answers when this fails: without a reply, but mail is delivered.
     """
-    size = "octet_length(d.script)" if lookup.driver == "pgsql" else "length(CAST(d.script AS BLOB))"
+    size = "octet_length(d.script)" if layout.lookup.driver == "pgsql" else "length(CAST(d.script AS BLOB))"
     return f"""\
 # Written by Innkeeper; changes made here are overwritten.
-driver = {lookup.driver}
-{_connect(lookup)}
-user_query = SELECT '{SIEVE_BEFORE}' AS sieve_before \\
+driver = {layout.lookup.driver}
+{_connect(layout.lookup)}
+user_query = SELECT {_home(layout)} AS home, quota_rule, (SELECT '{SIEVE_BEFORE}' \\
   FROM svc_mail_sieve_name n JOIN svc_mail_sieve_data d ON d.username = n.username AND d.id = n.id \\
-  WHERE n.username = '%Lu' AND n.name = 'autoresponder' AND '%s' = 'lmtp' AND {size} <= {MAX_SCRIPT_BYTES}
+  WHERE n.username = '%Lu' AND n.name = 'autoresponder' AND {size} <= {MAX_SCRIPT_BYTES}) AS sieve_before \\
+  FROM svc_mail_user WHERE username = '%Lu'
 """
+
+
+def _home(layout: Layout) -> str:
+    return f"'{layout.storage}/' || home"
 
 
 def dict_conf(lookup: Lookup) -> str:
@@ -91,20 +95,24 @@ map {{
 
 
 def _databases(layout: Layout) -> str:
-    """The look-ups of passwords and users."""
-    sql = f"  driver = sql\n  args = {layout.etc}/dovecot/sql.conf\n"
+    """The look-ups of passwords and users. What one answers counts; only when it fails the next is made."""
+
+    def block(kind: str, file: str, *, last: bool = False) -> str:
+        lines = ["driver = sql", f"args = {layout.etc}/dovecot/{file}.conf"]
+        if not last:
+            lines += ["result_failure = return-fail", "result_internalfail = continue"]
+        return f"{kind} {{\n" + "".join(f"  {line}\n" for line in lines) + "}\n"
+
+    # After a change of the database's schema SQLite fails the first query of an open connection.
     again = layout.lookup.driver == "sqlite"
-    blocks = []
-    if again:
-        blocks += [
-            "# Twice: after a change of the database's schema SQLite fails the first query of an open connection.",
-            f"passdb {{\n{sql}  result_failure = return-fail\n  result_internalfail = continue\n}}",
-        ]
-    blocks += [f"passdb {{\n{sql}}}", "userdb {\n  driver = prefetch\n}"]
-    if again:
-        blocks += [f"userdb {{\n{sql}  result_success = continue-ok\n  result_internalfail = continue\n}}"]
-    blocks += [f"userdb {{\n{sql}{'  skip = found' + chr(10) if again else ''}  result_success = continue-ok\n}}"]
-    return "\n".join(blocks) + "\n"
+    plain = block("userdb", "sql") * again + block("userdb", "sql", last=True)
+    delivery = block("userdb", "sql-delivery") * (1 + again) + plain
+    return (
+        block("passdb", "sql") * again
+        + block("passdb", "sql", last=True)
+        + "userdb {\n  driver = prefetch\n}\n"
+        + f"protocol !lmtp {{\n{plain}}}\nprotocol lmtp {{\n{delivery}}}\n"
+    )
 
 
 def dovecot_conf(layout: Layout) -> str:
@@ -165,16 +173,7 @@ namespace inbox {{
   }}
 }}
 
-{_databases(layout)}# Adds the automatic reply. Mail is delivered without one when this look-up fails.
-userdb {{
-  driver = sql
-  args = {etc}/sql-sieve.conf
-  skip = notfound
-  auth_verbose = no
-  result_failure = continue-ok
-  result_internalfail = continue-ok
-}}
-
+{_databases(layout)}
 service anvil {{
   unix_listener anvil-auth-penalty {{
     mode = 0

@@ -17,6 +17,9 @@ MAX_ADDRESSES = 50
 
 IDLE_CONNECTIONS = 8
 
+UNLIMITED = "*:bytes=0"
+"""The rule of a mailbox that is never full: Dovecot need not be asked."""
+
 
 def keys(address: str) -> list[str]:
     """An address, then the same without its +tag: the order in which Postfix looks up."""
@@ -25,19 +28,21 @@ def keys(address: str) -> list[str]:
     return [address, f"{name}@{domain}"] if plus and name else [address]
 
 
-def mailboxes(lookups: Lookups, recipient: str) -> set[str] | None:
-    """The mailboxes that a recipient leads to, or None if somebody else's address or too many are among them.
+def bounded_mailboxes(lookups: Lookups, recipient: str) -> set[str]:
+    """The mailboxes that a recipient leads to, or none if one of them has no quota or the way leads elsewhere too.
 
-    Raises LookupFailed.
+    Then there is room at the end of one way at least. Raises LookupFailed.
     """
-    waiting, seen, found = [recipient.lower()], set(), set()
+    waiting = [recipient.lower()]
+    seen: set[str] = set()
+    found: set[str] = set()
     while waiting:
         address = waiting.pop()
         if address in seen:
             continue
         seen.add(address)
         if len(seen) > MAX_ADDRESSES:
-            return None
+            return set()
         domain = "@" + address.rpartition("@")[2]
         targets = _first(lookups, "SELECT target FROM svc_mail_alias WHERE source = ?", keys(address)) or _first(
             lookups, "SELECT target FROM svc_mail_catchall WHERE source = ?", [domain]
@@ -47,11 +52,20 @@ def mailboxes(lookups: Lookups, recipient: str) -> set[str] | None:
                 waiting.append(target.lower())
                 continue
             # The row of the address itself, or no row: the end of the way.
-            mailbox = _first(lookups, "SELECT address FROM svc_mail_recipient WHERE address = ?", keys(target))
-            if not mailbox:
-                return None
-            found.update(mailbox)
+            mailbox = _bounded(lookups, target)
+            if mailbox is None:
+                return set()
+            found.add(mailbox)
     return found
+
+
+def _bounded(lookups: Lookups, address: str) -> str | None:
+    """The mailbox of that address, if there is one and it has a quota."""
+    for key in keys(address):
+        rows = lookups.rows("SELECT quota_rule FROM svc_mail_user WHERE username = ?", (key,))
+        if rows:
+            return None if rows[0][0] == UNLIMITED else key
+    return None
 
 
 def _first(lookups: Lookups, statement: str, values: list[str]) -> list[str]:

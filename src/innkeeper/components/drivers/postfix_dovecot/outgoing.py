@@ -1,4 +1,4 @@
-"""How many messages an account may send: a sliding hour, counted outside the panel's tables.
+"""How many messages an account, its site and its webspace may send: a sliding hour, counted outside the panel's tables.
 
 On SQLite the counters are a file of the policy service's own; on PostgreSQL a table in a schema of its own, so that
 several nodes count together.
@@ -8,22 +8,36 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Protocol
 
 from innkeeper.components.drivers.postfix_dovecot.lookups import LookupFailed, Lookups, PostgreSQLLookups
 
 WINDOW_S = 3600
-UNLIMITED = -1
 SCHEMA = "innkeeper_policy"
+LIMITS = (
+    "SELECT messages_per_hour, site, site_messages_per_hour, webspace_id, webspace_messages_per_hour"
+    " FROM svc_mail_outgoing WHERE login = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A limit: whose messages are counted together, how many an hour may be sent, and how a refusal names them."""
+
+    key: str
+    limit: int
+    name: str
 
 
 class Counters(Protocol):
     """Counts messages in the window."""
 
-    def take(self, login: str, limit: int, now: float) -> bool:
-        """Count one message, unless that would go over the limit. Raises LookupFailed."""
+    def take(self, bounds: Sequence[Bound], now: float) -> Bound | None:
+        """Count one message for every bound, unless that would go over one: that one then. Raises LookupFailed."""
 
 
 class SQLiteCounters:
@@ -38,20 +52,25 @@ class SQLiteCounters:
             "CREATE INDEX IF NOT EXISTS sent_login_at ON sent (login, at);"
         )
 
-    def take(self, login: str, limit: int, now: float) -> bool:
+    def take(self, bounds: Sequence[Bound], now: float) -> Bound | None:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._connection.execute("DELETE FROM sent WHERE login = ? AND at <= ?", (login, now - WINDOW_S))
-                (count,) = self._connection.execute("SELECT count(*) FROM sent WHERE login = ?", (login,)).fetchone()
-                granted = bool(count < limit)
-                if granted:
-                    self._connection.execute("INSERT INTO sent (login, at) VALUES (?, ?)", (login, now))
+                for bound in bounds:
+                    self._connection.execute(
+                        "DELETE FROM sent WHERE login = ? AND at <= ?", (bound.key, now - WINDOW_S)
+                    )
+                    count = self._connection.execute("SELECT count(*) FROM sent WHERE login = ?", (bound.key,))
+                    if count.fetchone()[0] >= bound.limit:
+                        return bound
+                self._connection.executemany(
+                    "INSERT INTO sent (login, at) VALUES (?, ?)", [(bound.key, now) for bound in bounds]
+                )
             finally:
                 self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise LookupFailed(str(error)) from error
-        return granted
+        return None
 
 
 class PostgreSQLCounters:
@@ -60,25 +79,30 @@ class PostgreSQLCounters:
     def __init__(self, lookups: PostgreSQLLookups) -> None:
         self._lookups = lookups
 
-    def take(self, login: str, limit: int, now: float) -> bool:
+    def take(self, bounds: Sequence[Bound], now: float) -> Bound | None:
         import psycopg
 
         try:
             connection = self._lookups.connection()
             with connection.transaction():
-                # Two nodes that count one account at the same time would otherwise both see room.
-                connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (login,))
-                connection.execute(f"DELETE FROM {SCHEMA}.sent WHERE login = %s AND at <= %s", (login, now - WINDOW_S))
-                (count,) = connection.execute(
-                    f"SELECT count(*) FROM {SCHEMA}.sent WHERE login = %s", (login,)
-                ).fetchone()
-                granted = bool(count < limit)
-                if granted:
-                    connection.execute(f"INSERT INTO {SCHEMA}.sent (login, at) VALUES (%s, %s)", (login, now))
+                # Two nodes that count at the same time would otherwise both see room. In one order: they would wait
+                # for each other for ever.
+                for bound in sorted(bounds, key=attrgetter("key")):
+                    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (bound.key,))
+                for bound in bounds:
+                    connection.execute(
+                        f"DELETE FROM {SCHEMA}.sent WHERE login = %s AND at <= %s", (bound.key, now - WINDOW_S)
+                    )
+                    count = connection.execute(f"SELECT count(*) FROM {SCHEMA}.sent WHERE login = %s", (bound.key,))
+                    if count.fetchone()[0] >= bound.limit:
+                        return bound
+                connection.cursor().executemany(
+                    f"INSERT INTO {SCHEMA}.sent (login, at) VALUES (%s, %s)", [(bound.key, now) for bound in bounds]
+                )
         except psycopg.Error as error:
             self._lookups.drop()
             raise LookupFailed(str(error)) from error
-        return granted
+        return None
 
 
 class OutgoingLimit:
@@ -91,8 +115,20 @@ class OutgoingLimit:
 
     def refusal(self, login: str) -> str | None:
         """What to answer instead of taking the message; None lets it pass and counts it. Raises LookupFailed."""
-        rows = self._lookups.rows("SELECT messages_per_hour FROM svc_mail_outgoing WHERE login = ?", (login,))
-        limit = int(rows[0][0]) if rows and rows[0][0] is not None else UNLIMITED
-        if limit < 0 or self._counters.take(login, limit, self._clock()):
+        bounds = self._bounds(login)
+        reached = self._counters.take(bounds, self._clock()) if bounds else None
+        if reached is None:
             return None
-        return f"450 4.7.1 {login} may send {limit} messages an hour and has sent them; try again later"
+        return f"450 4.7.1 {reached.name} may send {reached.limit} messages an hour and has sent them; try again later"
+
+    def _bounds(self, login: str) -> list[Bound]:
+        rows = self._lookups.rows(LIMITS, (login,))
+        if not rows:
+            return []
+        own, site, of_site, webspace, of_webspace = rows[0]
+        bounds = [
+            Bound(login, int(own), login),
+            Bound(f"@{site}", int(of_site), site),
+            Bound(f"webspace {webspace}", int(of_webspace), f"the webspace of {site}"),
+        ]
+        return [bound for bound in bounds if bound.limit >= 0]

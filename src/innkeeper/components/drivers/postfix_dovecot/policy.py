@@ -32,7 +32,7 @@ from innkeeper.components.drivers.postfix_dovecot.lookups import (
     PostgreSQLLookups,
     SQLiteLookups,
 )
-from innkeeper.components.drivers.postfix_dovecot.mailboxes import QuotaStatus, mailboxes
+from innkeeper.components.drivers.postfix_dovecot.mailboxes import QuotaStatus, bounded_mailboxes
 from innkeeper.components.drivers.postfix_dovecot.outgoing import (
     Counters,
     OutgoingLimit,
@@ -95,10 +95,11 @@ class PolicyService:
         return f"action={action}"
 
     async def _room(self, request: dict[str, str]) -> str | None:
-        found = mailboxes(self._lookups, request.get("recipient", ""))
+        found = bounded_mailboxes(self._lookups, request.get("recipient", ""))
         if not found:
             return None
-        return await asyncio.wait_for(self._quota.any_room(found, request.get("size", "0")), QUOTA_TIMEOUT_S)
+        async with asyncio.timeout(QUOTA_TIMEOUT_S):
+            return await self._quota.any_room(found, request.get("size", "0"))
 
     def _end(self, logins: list[str], peers: list[str]) -> None:
         ended = frozenset(logins)

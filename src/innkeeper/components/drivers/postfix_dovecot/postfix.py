@@ -9,10 +9,13 @@ from innkeeper.components.drivers.postfix_dovecot.layout import File, Layout, Lo
 BOUNCE_DOMAIN = "bounce.invalid"
 """Unknown addresses of a site that bounces are rewritten to `site-ID@` this, whose transport is the site's text."""
 
-# `%s` and never `%u` or `%d`: those suppress the query for keys of the form @domain.
+# `%s` and never `%u` or `%d`, which suppress the query for keys of the form @domain; but for `relay`, which wants that:
+# Postfix tries a recipient's address, then its domain and more, and the address alone answers for the domain.
 QUERIES = {
     "domains": "SELECT 1 FROM svc_mail_domain WHERE name = '%s'",
+    "relay": "SELECT 'OK' FROM svc_mail_domain WHERE name = '%d'",
     "recipients": "SELECT 1 FROM svc_mail_recipient WHERE address = '%s'",
+    "mailboxes": "SELECT address FROM svc_mail_mailbox WHERE address = '%s'",
     "aliases": "SELECT target FROM svc_mail_alias WHERE source = '%s'",
     "catchall": "SELECT target FROM svc_mail_catchall WHERE source = '%s'",
     "bounce": "SELECT target FROM svc_mail_bounce WHERE source = '%s'",
@@ -69,7 +72,8 @@ def _map(layout: Layout, name: str) -> str:
 
 def main_cf(layout: Layout) -> str:
     """Postfix's main configuration."""
-    aliases, catchall, bounce = (_map(layout, name) for name in ("aliases", "catchall", "bounce"))
+    # The first map that knows an address answers for it, and most addresses are plain mailboxes.
+    known = ", ".join(_map(layout, name) for name in ("mailboxes", "aliases", "catchall"))
     maps = {name: _map(layout, name) for name in QUERIES}
     proxied = " ".join(maps.values())
     return f"""\
@@ -102,15 +106,17 @@ minimal_backoff_time = 30s
 maximal_backoff_time = 600s
 
 proxy_read_maps = {proxied}
+# By default every address map, which would be asked for the domain of each address.
+virtual_alias_domains =
 virtual_mailbox_domains = {maps["domains"]}
 virtual_mailbox_maps = {maps["recipients"]}
-virtual_alias_maps = {aliases}, {catchall}, {bounce}
+virtual_alias_maps = {known}, {maps["bounce"]}
 virtual_alias_expansion_limit = 10000
 virtual_transport = lmtp:unix:private/dovecot-lmtp
 virtual_mailbox_limit = 0
 transport_maps = {maps["transport"]}
 # At submission an unknown address is refused, never bounced: the sender is there to be told.
-submission_alias_maps = {aliases}, {catchall}
+submission_alias_maps = {known}
 smtpd_sender_login_maps = {maps["senders"]}
 
 # Asked for the mailboxes behind a recipient, and for the hourly limit of a sender. When it is away mail passes:
@@ -119,7 +125,7 @@ mail_policy = check_policy_service {{ unix:{layout.policy_socket},
     timeout=5s, try_limit=1, default_action=DUNNO }}
 smtpd_helo_required = no
 # A process remembers how it resolved a pair of sender and recipient; this asks whether the domain is ours now.
-smtpd_relay_restrictions = check_recipient_access {maps["domains"]}, reject_unauth_destination
+smtpd_relay_restrictions = check_recipient_access {maps["relay"]}, reject_unauth_destination
 parent_domain_matches_subdomains =
 smtpd_recipient_restrictions = reject_non_fqdn_recipient, reject_unlisted_recipient, $mail_policy
 smtpd_forbid_bare_newline = yes
