@@ -54,6 +54,8 @@ def test_events_carry_the_catalogue_s_parameters_and_no_password(
                 "new_ssi_support": "false", "new_php_support": "true", "new_cgi_support": "false",
                 "new_perl_support": "false", "new_python_support": "false", "new_ssl_support": "false",
                 "new_custom_error_documents": "false", "new_web_statistics": "none", "new_hard_disk_quota": "-1",
+                "new_fp_support": "false", "new_fpssl_support": "false", "new_fp_authoring": "false",
+                "new_coldfusion_support": "false", "new_asp_support": "false",
             },
         ),
     ]  # fmt: skip
@@ -133,7 +135,7 @@ def test_a_subdomain_has_events_of_its_own(admin: Actor, alice: Actor, webspace:
     remove_site(alice, shop.pk)
     supports = {
         "ssi_support": "false", "php_support": "true", "cgi_support": "false", "perl_support": "false",
-        "python_support": "false",
+        "python_support": "false", "coldfusion_support": "false", "asp_support": "false",
     }  # fmt: skip
     shop_values, store_values = (
         {"subdomain_name": name, "domain_name": "bakery.example"} | supports for name in ("shop", "store")

@@ -40,7 +40,13 @@ _DECLARED = (
         is_raised=True,
     ),
     EventType(
-        "client_guid", "Client GUID updated", "client_guid", "change", of.CLIENT_GUID, synonyms=("client_guid_update",)
+        "client_guid",
+        "Client GUID updated",
+        "client_guid",
+        "change",
+        of.CLIENT_GUID,
+        synonyms=("client_guid_update",),
+        is_raised=True,
     ),
     EventType("client_limits_update", "Client limits updated", "client_limits", "change", of.CLIENT_LIMITS),
     EventType(
@@ -88,7 +94,13 @@ _DECLARED = (
         "domain_status_update", "Domain status updated", "domain_status", "change", of.DOMAIN_STATUS, is_raised=True
     ),
     EventType(
-        "domain_guid", "Domain GUID updated", "domain_guid", "change", of.DOMAIN_GUID, synonyms=("domain_guid_update",)
+        "domain_guid",
+        "Domain GUID updated",
+        "domain_guid",
+        "change",
+        of.DOMAIN_GUID,
+        synonyms=("domain_guid_update",),
+        is_raised=True,
     ),
     EventType("domain_dns_update", "Domain DNS zone status updated", "domain_dns", "change", of.DOMAIN_DNS),
     EventType("subdomain_create", "Subdomain created", "subdomain", "create", of.SUBDOMAIN, is_raised=True),
@@ -113,7 +125,9 @@ _DECLARED = (
     EventType(
         "admin_alias_delete", "Additional administrator account deleted", "admin_alias", "delete", of.ADMIN_ALIAS
     ),
-    EventType("domain_limits_update", "Domain limits updated", "domain_limits", "change", of.DOMAIN_LIMITS),
+    EventType(
+        "domain_limits_update", "Domain limits updated", "domain_limits", "change", of.DOMAIN_LIMITS, is_raised=True
+    ),
     EventType(
         "domain_limit_traffic_reached",
         "Traffic limit for domain reached",
@@ -148,10 +162,29 @@ _DECLARED = (
         of.HOSTING_DELETE,
         is_raised=True,
     ),
-    EventType("forwarding_create", "Standard or frame forwarding created", "forwarding", "create", of.FORWARDING),
-    EventType("forwarding_update", "Standard or frame forwarding updated", "forwarding", "change", of.FORWARDING),
     EventType(
-        "forwarding_delete", "Standard or frame forwarding deleted", "forwarding", "delete", of.FORWARDING_DELETE
+        "forwarding_create",
+        "Standard or frame forwarding created",
+        "forwarding",
+        "create",
+        of.FORWARDING,
+        is_raised=True,
+    ),
+    EventType(
+        "forwarding_update",
+        "Standard or frame forwarding updated",
+        "forwarding",
+        "change",
+        of.FORWARDING,
+        is_raised=True,
+    ),
+    EventType(
+        "forwarding_delete",
+        "Standard or frame forwarding deleted",
+        "forwarding",
+        "delete",
+        of.FORWARDING_DELETE,
+        is_raised=True,
     ),
     EventType("webuser_create", "Web user created", "webuser", "create", of.WEB_USER),
     EventType("webuser_update", "Web user properties updated", "webuser", "change", of.WEB_USER),

@@ -108,6 +108,7 @@ def update_customer(actor: Actor, customer_id: int, changes: CustomerChanges) ->
             customer.password = new_hash
         if changes.status is not None:
             customer.status = status.requested(actor, old_status, changes.status)
+        old_guid = customer.guid
         if changes.new_guid:
             customer.guid = new_guid()
         _require_free(customer)
@@ -118,6 +119,13 @@ def update_customer(actor: Actor, customer_id: int, changes: CustomerChanges) ->
             clear = {} if changes.password is None else {"password": changes.password}
             operation.event(
                 events.CLIENT_UPDATE, customer.pk, old=before, new=events.described(customer), secrets=clear
+            )
+        if customer.guid != old_guid:
+            operation.event(
+                events.CLIENT_GUID,
+                customer.pk,
+                old={"login_name": before["login_name"], "guid": old_guid},
+                new={"login_name": customer.login, "guid": customer.guid},
             )
         if customer.status != old_status:
             _record_status(operation, customer, old_status)

@@ -1,11 +1,27 @@
-"""The events of a site as a whole: of a domain, or of a subdomain, which has events of its own."""
+"""The events of sites and webspaces, and the values in them. A subdomain has events of its own."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from innkeeper.core.operation import Operation
 from innkeeper.hosting import catalogue, events
-from innkeeper.hosting.models import HostingProperty, Site
+from innkeeper.hosting.models import HostingProperty, Site, Webspace, WebspaceLimit
 
+FORWARDING = (Site.Hosting.FORWARDING, Site.Hosting.FRAME_FORWARDING)
+_LIMITS = {
+    "maximum_disk_space": "disk_space",
+    "maximum_traffic": "max_traffic",
+    "maximum_webusers": "max_wu",
+    "maximum_databases": "max_db",
+    "maximum_mailboxes": "max_box",
+    "maximum_mailbox_quota": "mbox_quota",
+    "maximum_mail_redirects": "max_redir",
+    "maximum_mail_groups": "max_mg",
+    "maximum_mail_autoresponders": "max_resp",
+    "maximum_mail_lists": "max_maillists",
+}
+_LAST_SECOND = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _SUPPORTS = ("ssi", "php", "cgi", "perl", "python")
 
 
@@ -39,3 +55,47 @@ def record_removed(operation: Operation, site: Site) -> None:
     """Call it before the rows go."""
     event = events.DOMAIN_DELETE if site.parent is None else events.SUBDOMAIN_DELETE
     operation.event(event, site.pk, old=described(site))
+
+
+def record_guid(operation: Operation, site: Site, old: str, new: str) -> None:
+    """The event of an identifier that a site or its webspace was given."""
+    if old != new:
+        name = {"domain_name": site.name}
+        operation.event(events.DOMAIN_GUID, site.pk, old={**name, "guid": old}, new={**name, "guid": new})
+
+
+def limit_values(webspace: Webspace) -> dict[str, object]:
+    """The values of a webspace's limits in their event. What is not limited is -1, or no date."""
+    stored = dict(WebspaceLimit.objects.filter(webspace=webspace).values_list("name", "value"))
+    expiration = stored.get("expiration", catalogue.UNLIMITED)
+    day = datetime.fromtimestamp(expiration, UTC).date().isoformat() if 0 < expiration < _LAST_SECOND else ""
+    limits = {name: stored.get(limit, catalogue.UNLIMITED) for name, limit in _LIMITS.items()}
+    return {"domain_name": webspace.site.name, **limits, "expiration_date": day}
+
+
+def forwarding_values(site: Site, webspace: Webspace) -> dict[str, object]:
+    """The values of a site that forwards its visitors, in the events of that."""
+    addresses = [ip.address for ip in (webspace.ipv4, webspace.ipv6) if ip is not None]
+    return {
+        "domain_name": site.name,
+        "ip_address": " ".join(addresses),
+        "forwarding_type": site.hosting_type,
+        "url": site.forwarding_url,
+    }
+
+
+def record_forwarding(operation: Operation, site: Site, webspace: Webspace, before: dict[str, object]) -> None:
+    """The event of forwarding that began, changed or ended. `before` is empty if there was none."""
+    if site.hosting_type in FORWARDING:
+        after = forwarding_values(site, webspace)
+        if before:
+            operation.event(events.FORWARDING_UPDATE, site.pk, old=before, new=after)
+        else:
+            operation.event(events.FORWARDING_CREATE, site.pk, new=after)
+    elif before:
+        record_forwarding_end(operation, site, str(before["forwarding_type"]))
+
+
+def record_forwarding_end(operation: Operation, site: Site, kind: str) -> None:
+    """The event of forwarding that goes away."""
+    operation.event(events.FORWARDING_DELETE, site.pk, old={"domain_name": site.name, "forwarding_type": kind})

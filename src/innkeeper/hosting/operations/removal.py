@@ -8,7 +8,7 @@ from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import Failed, NotAllowed
 from innkeeper.core.operation import Operation
 from innkeeper.hosting.models import Site, Webspace
-from innkeeper.hosting.operations.records import record_removed
+from innkeeper.hosting.operations.records import FORWARDING, record_forwarding_end, record_removed
 from innkeeper.hosting.operations.settings import record_hosting_end
 from innkeeper.hosting.operations.webspaces import lock_webspace
 from innkeeper.hosting.queries import find_site, find_webspace, permits
@@ -67,6 +67,8 @@ def _remove(operation: Operation, sites: Sequence[Site]) -> None:
         if site.hosting_type == Site.Hosting.VIRTUAL and site.parent_id is None:
             webspace: Webspace | None = site.webspace
             record_hosting_end(operation, site, webspace.ftp_login if webspace and is_main else None)
+        if site.hosting_type in FORWARDING and site.parent_id is None:
+            record_forwarding_end(operation, site, site.hosting_type)
         operation.audit("webspace" if is_main else "site", site.pk, site.name)
         record_removed(operation, site)
     Site.objects.filter(pk__in=ids).delete()

@@ -11,6 +11,7 @@ from innkeeper.core.names import system_user
 from innkeeper.core.operation import Operation, is_planning
 from innkeeper.hosting import catalogue, events
 from innkeeper.hosting.models import HostingProperty, Site, Webspace
+from innkeeper.hosting.operations.records import FORWARDING, forwarding_values, record_forwarding
 from innkeeper.hosting.requests import HostingSettings, Preferences
 
 WEBSPACE_COLUMNS = ("ftp_login", "ftp_password")
@@ -93,6 +94,7 @@ def write_hosting(operation: Operation, site: Site, webspace: Webspace, checked:
     is_virtual = checked.type == Site.Hosting.VIRTUAL
     is_main = webspace.pk == site.pk
     before = described(site, webspace) if was_virtual and site.parent_id is None else {}
+    forwarded = forwarding_values(site, webspace) if site.hosting_type in FORWARDING else {}
     old_login = webspace.ftp_login if is_main else None
     site.hosting_type = Site.Hosting(checked.type)
     site.forwarding_url, site.forwarding_code = checked.url, checked.code
@@ -107,6 +109,7 @@ def write_hosting(operation: Operation, site: Site, webspace: Webspace, checked:
             webspace.ftp_login, webspace.ftp_password = None, ""
     if site.parent_id is not None:
         return  # the subdomain's own events tell of its hosting
+    record_forwarding(operation, site, webspace, forwarded)
     if is_virtual and was_virtual:
         operation.event(events.PHYS_HOSTING_UPDATE, site.pk, old=before, new=described(site, webspace))
     elif is_virtual:

@@ -12,7 +12,7 @@ from innkeeper.core.errors import AlreadyExists, InvalidValue, LimitReached, Not
 from innkeeper.core.operation import Operation
 from innkeeper.hosting import catalogue
 from innkeeper.hosting.models import Site
-from innkeeper.hosting.operations.records import described, record_created, record_updated
+from innkeeper.hosting.operations.records import described, record_created, record_guid, record_updated
 from innkeeper.hosting.operations.renaming import rename_site
 from innkeeper.hosting.operations.settings import apply_preferences, check_hosting, check_preferences, write_hosting
 from innkeeper.hosting.operations.status import inherit_status, record_status
@@ -127,6 +127,7 @@ def update_site(actor: Actor, site_id: int, changes: SiteChanges) -> Site:
                 site.turn_off_action = ""
             elif changes.turn_off_action is not None:
                 site.turn_off_action = changes.turn_off_action
+        old_guid = site.guid
         if changes.new_guid:
             site.guid = new_guid()
         apply_preferences(site, preferences)
@@ -141,6 +142,7 @@ def update_site(actor: Actor, site_id: int, changes: SiteChanges) -> Site:
         if changes != SiteChanges(status=changes.status, turn_off_action=changes.turn_off_action):
             operation.audit("site", site.pk, site.name)
             record_updated(operation, site, before)
+            record_guid(operation, site, old_guid, site.guid)
         if site.status != old_status:
             record_status(operation, site, old_status)
             inherit_status(operation, webspace_ids=[webspace_id])

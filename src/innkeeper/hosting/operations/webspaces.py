@@ -15,9 +15,15 @@ from innkeeper.core import names, status
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import AlreadyExists, InvalidValue, IPAddressNotFound, NotAllowed, NotFound, OwnerNotFound
 from innkeeper.core.operation import Operation
-from innkeeper.hosting import catalogue
+from innkeeper.hosting import catalogue, events
 from innkeeper.hosting.models import PHPSetting, Site, Webspace, WebspaceLimit, WebspacePermission
-from innkeeper.hosting.operations.records import described, record_created, record_updated
+from innkeeper.hosting.operations.records import (
+    described,
+    limit_values,
+    record_created,
+    record_guid,
+    record_updated,
+)
 from innkeeper.hosting.operations.renaming import rename_site
 from innkeeper.hosting.operations.settings import (
     apply_preferences,
@@ -252,6 +258,7 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
                 setattr(webspace, name, (value.strip() or None) if name == "external_id" else value)
         if owner is not None:
             webspace.owner = owner
+        old_guid = webspace.guid
         if changes.new_guid:
             webspace.guid = new_guid()
         if changes.preferences.outgoing_limit is not None:
@@ -266,6 +273,7 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
             site.save()
         except IntegrityError as error:
             raise AlreadyExists(f"The external id or the system user of {site.name} already exists.") from error
+        old_limits = limit_values(webspace) if entitlements.limits else {}
         entitlements.write(webspace)
         _set_mail(actor, site, changes.mail)
         if new_name is not None:
@@ -274,6 +282,14 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
         if changes != WebspaceChanges(status=changes.status):
             operation.audit("webspace", site.pk, site.name)
             record_updated(operation, site, before)
+            record_guid(operation, site, old_guid, webspace.guid)
+            if entitlements.limits:
+                operation.event(
+                    events.DOMAIN_LIMITS_UPDATE,
+                    site.pk,
+                    old=old_limits,
+                    new=limit_values(webspace),
+                )
         if site.status != old_status:
             record_status(operation, site, old_status)
         if site.status != old_status or owner is not None:
