@@ -23,6 +23,10 @@ MAX_STATE_PATH = 68
 """Longest path of a state folder: the addresses of UNIX sockets below it are limited to 107 bytes."""
 
 
+HOSTING_IDS = 4_000_000
+"""How many numbers an instance keeps for the system users of its hosting accounts."""
+
+
 class InstanceError(Exception):
     """The instance cannot be brought up, down or asked. The message says why and what to do."""
 
@@ -122,6 +126,8 @@ class Instance:
     group: str
     environment: Path
     host: str = "127.0.0.1"
+    first_id: int = 0
+    """Begins the range of numbers of its hosting accounts' system users; 0 where the machine offers none."""
 
     # ---- the layout of the state folder
 
@@ -304,6 +310,7 @@ class Instance:
             group=data["group"],
             environment=Path(data["environment"]),
             host=data["host"],
+            first_id=data.get("first_id", 0),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -320,6 +327,7 @@ class Instance:
             "group": self.group,
             "environment": str(self.environment),
             "host": self.host,
+            "first_id": self.first_id,
         }
 
     def save(self, gid: int) -> None:

@@ -57,6 +57,7 @@ def open_parents(instance: Instance, ids: Ids) -> list[Path]:
         ("group", ids.database_group),
         ("user", ids.panel),
         ("user", ids.mail),
+        *(("group", number) for number in ids.hosting_groups),
     ]
     changed = []
     for folder in reversed(instance.state.parents):
@@ -79,5 +80,7 @@ def close_parents(instance: Instance, ids: Ids, folders: list[Path]) -> None:
     for folder in folders:
         acl.take_back(folder, "user", ids.panel)
         acl.take_back(folder, "user", ids.mail)
+        for number in ids.hosting_groups:
+            acl.take_back(folder, "group", number)
         if not any(users.is_instance_user(number) for number in acl.named_users(folder)):
             acl.take_back(folder, "group", ids.database_group)

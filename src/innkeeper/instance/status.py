@@ -43,6 +43,7 @@ def status(state: Path) -> dict[str, Any]:
         "supervisor": supervisor.pid() or None,
         "programs": found,
         "users": users.present(instance),
+        "hosting_users": len(users.hosting_users(instance)),
     }
 
 
@@ -53,5 +54,5 @@ def lines(result: dict[str, Any]) -> list[str]:
         detail = f"pid {entry['pid']}, since {entry['since']}" if entry["pid"] else ""
         consequence = f"  ({entry['consequence']})" if "consequence" in entry else ""
         text.append(f"  {name:<10}{entry['state']:<15}{detail}{consequence}")
-    text.append(f"  users     {', '.join(result['users'])}")
+    text.append(f"  users     {', '.join(result['users'])}, and {result['hosting_users']} of hosting accounts")
     return text

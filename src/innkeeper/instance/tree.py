@@ -56,6 +56,8 @@ def make_folders(instance: Instance, ids: Ids) -> None:
         # Who knows a path passes through; nobody lists it.
         (instance.vhosts, root, root, 0o711),
         (instance.storage, ids.mail, ids.mail_group, 0o700),
+        (instance.vhosts / ".moving", root, root, 0o700),
+        (instance.vhosts / ".graves", root, root, 0o700),
         # The panel writes; the storage user's processes read the attachments of automatic replies.
         (instance.state / "files", ids.panel, ids.mail_group, 0o2750),
         (instance.state / "program", root, root, 0o755),

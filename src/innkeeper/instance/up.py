@@ -88,6 +88,8 @@ def up(wanted: Wanted, report: Report) -> dict[str, Any]:
     if not supervisor.answers():
         machine.check_ports(instance.host, instance.ports)
 
+    if not instance.first_id:
+        instance = dataclasses.replace(instance, first_id=users.free_range(instance.tag))
     ids = users.ensure(instance)
     instance.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     instance.save(ids.group)
