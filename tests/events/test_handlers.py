@@ -80,7 +80,6 @@ def test_a_synonym_is_stored_under_the_name_of_the_documentation() -> None:
         ({"command": COMMAND + " > /tmp/x"}, InvalidValue, "for a shell"),
         ({"user": "root"}, InvalidValue, "may not run as 'root' here.*Use one of handlers, jana"),
         ({"user": "nobody-here"}, InvalidValue, "Use one of handlers, jana"),
-        ({"user": ""}, InvalidValue, "user: it is missing"),
         ({"user": "x\0" * 900}, InvalidValue, "Use one of"),
         ({"priority": 2**31}, InvalidValue, "priority: 2147483648 is out of range"),
         ({"timeout_s": 0}, InvalidValue, "Give 1 to 3600 seconds"),

@@ -29,7 +29,7 @@ LIMITS: dict[str, Limit] = {
 
 @dataclass(frozen=True, slots=True)
 class NewHandler:
-    """A handler to create: a command with its user, or a web address. A user left empty is the only one there is."""
+    """A handler to create: a command with its user, or a web address. A user left empty is the first allowed."""
 
     event: str
     kind: str = HandlerKind.COMMAND.value

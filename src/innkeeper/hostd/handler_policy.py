@@ -66,8 +66,8 @@ class Policy:
         return cls(data.get("ordinary") is True, users, os.path.lexists(instance.root_handler_lock))
 
     def accounts(self) -> list[str]:
-        """The accounts that may be used, those with an entry first."""
-        found = [name for name in self.users if self._refusal(name) is None]
+        """The accounts that may be used, the default first: those with an entry, root last of them, then the others."""
+        found = [name for name in sorted(self.users, key=lambda name: name == "root") if self._refusal(name) is None]
         if self.ordinary:
             found += [each.pw_name for each in pwd.getpwall() if each.pw_name not in found and _is_ordinary(each)]
         return found

@@ -37,7 +37,7 @@ def check_values(row: EventHandler) -> None:
 
 
 def check_target(row: EventHandler, event: EventType) -> tuple[str, ...]:
-    """The command or the web address; fills in the user if there is one alone. Returns warnings.
+    """The command or the web address; fills in the first user of the list if none is named. Returns warnings.
 
     Raises InvalidValue, and Failed if the server cannot be asked.
     """
@@ -61,7 +61,7 @@ def _refuse(row: EventHandler, *names: str) -> None:
 
 def _user(name: str) -> str:
     allowed = allowed_users()
-    if not name and len(allowed) == 1:
+    if not name and allowed:
         return allowed[0]
     if name in allowed:
         return name

@@ -5,6 +5,8 @@ Programs and users are looked at before the transaction opens: hostd must not be
 
 from __future__ import annotations
 
+import base64
+import secrets
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -13,9 +15,11 @@ from django.utils import timezone
 
 from innkeeper.core.actor import Actor
 from innkeeper.core.db.sets import among
-from innkeeper.core.errors import InvalidValue, NotFound, NotSupported, Refused
+from innkeeper.core.errors import InvalidValue, NotFound, Refused
 from innkeeper.core.events import EventType
 from innkeeper.core.operation import Operation, Outcome
+from innkeeper.core.sealing import seal
+from innkeeper.events import webhook
 from innkeeper.events.catalogue import event as find_event
 from innkeeper.events.models import Delivery, DeliveryState, EventHandler, HandlerKind
 from innkeeper.events.operations.checks import check_target, check_values
@@ -38,6 +42,7 @@ def create_handler(actor: Actor, request: NewHandler) -> Saved:
     with Operation(actor, "event_handler.create") as operation:
         row.created_at = row.updated_at = timezone.now()
         row.save()
+        _note_secrets()
         operation.audit(OBJECT, row.pk, row.event, _described(row))
     return Saved(row, warnings, secret)
 
@@ -66,6 +71,7 @@ def update_handler(actor: Actor, id: int, changes: HandlerChanges) -> Saved:
         values = {name: getattr(row, name) for name in names}
         if not EventHandler.objects.filter(pk=row.pk).update(**values):
             raise _missing(row.pk)
+        _note_secrets()
         if row.event != before and (count := _cancel(row)):
             warnings += (f"{count} deliveries of {before} that waited for this handler were cancelled.",)
         operation.audit(OBJECT, row.pk, row.event, _described(row))
@@ -89,6 +95,7 @@ def remove_handlers(actor: Actor, ids: Sequence[int]) -> list[Outcome[int]]:
             cursor.execute(f"DELETE FROM events_delivery WHERE {handler}", [found])
             condition, found = among("id", list(rows))
             cursor.execute(f"DELETE FROM events_eventhandler WHERE {condition}", [found])
+        _note_secrets()
     return _outcomes(ids, rows)
 
 
@@ -100,6 +107,7 @@ def set_enabled(actor: Actor, ids: Sequence[int], enabled: bool) -> list[Outcome
             if row.enabled != enabled:
                 operation.audit(OBJECT, row.pk, row.event, "switched on" if enabled else "switched off")
         EventHandler.objects.filter(pk__in=list(rows)).update(enabled=enabled, updated_at=timezone.now())
+        _note_secrets()
     return _outcomes(ids, rows)
 
 
@@ -125,7 +133,18 @@ def _checked(row: EventHandler, event: EventType) -> tuple[str, ...]:
 
 
 def _new_secret(row: EventHandler) -> str:
-    raise NotSupported("kind: webhooks are not served yet. Use a command.", field="kind")
+    """Give a webhook a new signing secret. It is told once, and kept only sealed."""
+    secret = webhook.SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+    row.sealed_secret = seal(secret)
+    return secret
+
+
+def _note_secrets() -> None:
+    """Note which events have a handler that gets passwords: for all others operations keep none."""
+    wanted = "SELECT event FROM events_eventhandler WHERE enabled AND pass_secrets"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM core_secretevent WHERE event NOT IN ({wanted})")
+        cursor.execute(f"INSERT INTO core_secretevent (event) {wanted} ON CONFLICT DO NOTHING")
 
 
 def _locked(actor: Actor, ids: Sequence[int]) -> dict[int, EventHandler]:

@@ -31,7 +31,9 @@ _number = value(_integer)
 def _settings(parser: Parser) -> None:
     parser.add_argument("--event", metavar="EVENT")
     parser.add_argument("--priority", type=_number, metavar="N", help="the higher runs first (default: 50)")
-    parser.add_argument("--user", metavar="USER", help="the system user that the command runs as")
+    parser.add_argument(
+        "--user", metavar="USER", help="the system user that the command runs as (default: one that owns nothing)"
+    )
     parser.add_argument("--command", metavar="COMMAND", help="full path and parameters")
     parser.add_argument("--webhook", dest="url", metavar="URL", help="https address that is sent the event instead")
     for name, yes, no in (
