@@ -8,6 +8,8 @@ import time
 from typing import Any
 
 from innkeeper.hostd import requests, sessions, storage
+from innkeeper.hostd.file_actions import FileActions
+from innkeeper.hostd.file_requests import FileRequest
 from innkeeper.hostd.handlers import Handlers
 from innkeeper.instance import readiness
 from innkeeper.instance.config import Instance
@@ -25,6 +27,7 @@ class Actions:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self.handlers = Handlers(instance)
+        self._files = FileActions(instance)
 
     def do(self, request: requests.Request, client: socket.socket | None = None) -> Any:
         """Do what was asked; what the answer's `result` holds. Raises whatever went wrong.
@@ -50,6 +53,8 @@ class Actions:
                 return self.handlers.check(request, client)
             case requests.RunHandler():
                 return self.handlers.run(request, client)
+            case FileRequest():
+                return self._files.do(request)
 
     def _kick(self, usernames: tuple[str, ...]) -> int:
         ended = sessions.end(self._instance, usernames)

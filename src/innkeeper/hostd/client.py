@@ -6,6 +6,7 @@ Each call raises OSError when hostd is away, and HostdError (a RuntimeError) whe
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 TIMEOUT_S = 30
+MAX_DESCRIPTORS = 4
 KICK_BATCH = 1_500  # as many of the longest names as a request takes: each looks at every session
 FIGURES_BATCH = 50  # each is a walk through a mailbox, and the answer is waited for
 
@@ -74,14 +76,29 @@ class Client:
         """Send one request and wait for its result."""
         return self._ask(TIMEOUT_S, op, fields)
 
-    def _ask(self, timeout_s: float, op: str, fields: Mapping[str, Any]) -> Any:
+    def ask_carrying(self, op: str, **fields: Any) -> tuple[Any, list[int]]:
+        """Send one request; its result, and the descriptors that come with it, which are the caller's to close."""
+        received: list[int] = []
+        try:
+            return self._ask(TIMEOUT_S, op, fields, received), received
+        except BaseException:
+            for fd in received:
+                os.close(fd)
+            raise
+
+    def _ask(self, timeout_s: float, op: str, fields: Mapping[str, Any], received: list[int] | None = None) -> Any:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(TIMEOUT_S)
             connection.connect(str(self._path))
             connection.settimeout(timeout_s)
             connection.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
-            with connection.makefile("rb") as stream:
-                line = stream.readline()
+            line = b""
+            if received is not None:
+                line, descriptors, _, _ = socket.recv_fds(connection, 65536, MAX_DESCRIPTORS)
+                received += descriptors
+            if not line.endswith(b"\n"):
+                with connection.makefile("rb") as stream:
+                    line += stream.readline()
         if not line.endswith(b"\n"):
             raise ConnectionResetError("hostd closed the connection before its answer was complete")
         answer = json.loads(line)

@@ -1,7 +1,7 @@
 """What hostd can be asked: a closed list of typed requests, validated as if the one who asks were hostile.
 
 A request is one JSON object on a line: `{"op": NAME, ...}` with exactly the fields of its type. No field is text that a
-root process would read as configuration; paths and arguments of handlers are for the processes that became their user.
+root process would read as configuration; paths and arguments are for the processes that became their user.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from innkeeper.hostd import file_requests
+from innkeeper.hostd.file_requests import FileRequest
 
 MAX_LINE_BYTES = 512 * 1024
 MAX_ITEMS = 2_000
@@ -93,7 +96,7 @@ class RunHandler:
     open_files: int
 
 
-Request = Kick | Figures | EmptyGrave | Programs | Control | HandlerUsers | CheckCommand | RunHandler
+Request = Kick | Figures | EmptyGrave | Programs | Control | HandlerUsers | CheckCommand | RunHandler | FileRequest
 
 ACTIONS = ("start", "stop", "restart")
 
@@ -175,3 +178,16 @@ _BUILD: dict[str, tuple[set[str], Callable[[dict[str, Any]], Request]]] = {
     ),
     "run_handler": ({"run", "user", "argv", "environment", *LIMITS}, _run_handler),
 }
+
+
+def _file_request(op: str) -> tuple[set[str], Callable[[dict[str, Any]], Request]]:
+    def build(data: dict[str, Any]) -> Request:
+        try:
+            return file_requests.read(op, data)
+        except file_requests.BadFieldError as error:
+            raise BadRequestError(str(error)) from None
+
+    return file_requests.fields(op), build
+
+
+_BUILD |= {op: _file_request(op) for op in file_requests.FILE_REQUESTS}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from innkeeper.hostd.actions import Actions
+from innkeeper.hostd.file_actions import Carried
 from innkeeper.hostd.handlers import AbandonedError
 from innkeeper.hostd.requests import MAX_LINE_BYTES, BadRequestError, parse
 
@@ -70,8 +71,9 @@ class Server:
             with connection, contextlib.suppress(OSError):
                 buffer = bytearray()
                 while (line := _line(connection, buffer)) is not None:
+                    answer = self.answer(line, pid, connection)
                     connection.settimeout(LINE_SECONDS)
-                    connection.sendall(json.dumps(self.answer(line, pid, connection)).encode() + b"\n")
+                    _send(connection, answer)
         finally:
             self._slots.release()
 
@@ -97,6 +99,21 @@ class Server:
             return {"ok": False, "error": f"{type(error).__name__}: {error}"}
         log.info("pid %d: %s: done in %.3f s", pid, name, time.monotonic() - begun)
         return {"ok": True, "result": result}
+
+
+def _send(connection: socket.socket, answer: dict[str, Any]) -> None:
+    """Send an answer, and with it the descriptors that it carries."""
+    result = answer.get("result")
+    if not isinstance(result, Carried):
+        connection.sendall(json.dumps(answer).encode() + b"\n")
+        return
+    try:
+        data = json.dumps(answer | {"result": result.value}).encode() + b"\n"
+        sent = socket.send_fds(connection, [data], list(result.descriptors))
+        connection.sendall(data[sent:])
+    finally:
+        for fd in result.descriptors:
+            os.close(fd)
 
 
 def _line(connection: socket.socket, buffer: bytearray) -> bytes | None:

@@ -1,0 +1,147 @@
+"""Runs a piece of work in a child that has become an account, for good, before it looks at anything."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import pwd
+import resource
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from innkeeper.instance.parent import end_with_parent
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+MAX_DESCRIPTORS = 4
+GRACE_S = 2.0
+_PR_SET_NO_NEW_PRIVS = 38
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# What the work answers: a JSON value, and descriptors that it opened.
+Answer = tuple[Any, Sequence[int]]
+
+
+class ChildFailedError(RuntimeError):
+    """The child ended without an answer, or answered more than is taken."""
+
+
+class TimeUpError(Exception):
+    """Raised inside the work when its time is over, so that it can tidy up behind itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A system account with all its groups. Never root."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if self.uid <= 0 or self.gid <= 0 or 0 in self.groups:
+            raise ValueError("nobody becomes root, or a member of its group")
+
+    @classmethod
+    def of(cls, name: str) -> Identity:
+        """The account of a name. Raises KeyError for one that the system does not know."""
+        entry = pwd.getpwnam(name)
+        return cls(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(name, entry.pw_gid)))
+
+
+def run_as(identity: Identity, work: Callable[[], Answer], *, keep: Sequence[int] = (), seconds: float = 10) -> Answer:
+    """Do the work as an account: all its groups, no capabilities, no way back.
+
+    Of hostd's descriptors the child has those of `keep` alone. Those that the work answers are the caller's to close.
+
+    Raises: ChildFailedError.
+    """
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        _child(identity, work, theirs, {*keep, theirs.fileno()}, seconds)
+    received: list[int] = []
+    try:
+        theirs.close()
+        data = _receive(ours, time.monotonic() + seconds + GRACE_S, received)
+    except BaseException:
+        for fd in received:
+            os.close(fd)
+        raise
+    finally:
+        ours.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)  # it has answered, or has had its time; nothing of it stays
+        os.waitpid(pid, 0)
+    return json.loads(data), received
+
+
+def _receive(connection: socket.socket, deadline: float, received: list[int]) -> bytes:
+    data = bytearray()
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise ChildFailedError("took too long")
+        connection.settimeout(left)
+        try:
+            part, descriptors, _, _ = socket.recv_fds(connection, 65536, MAX_DESCRIPTORS)
+        except TimeoutError:
+            raise ChildFailedError("took too long") from None
+        received += descriptors
+        if not part:
+            break
+        data += part
+        if len(data) > MAX_ANSWER_BYTES:
+            raise ChildFailedError("answered too much")
+    if not data:
+        raise ChildFailedError("ended without an answer")
+    return bytes(data)
+
+
+def _child(
+    identity: Identity, work: Callable[[], Answer], answer: socket.socket, keep: set[int], seconds: float
+) -> NoReturn:
+    code = 1
+    try:
+        _leave_all_but(keep)
+        _become(identity)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGALRM, _time_up)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        value, descriptors = work()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        data = json.dumps(value).encode()
+        sent = socket.send_fds(answer, [data[:65536]], list(descriptors))
+        answer.sendall(data[sent:])
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _become(identity: Identity) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.setgroups(identity.groups)
+    os.setresgid(identity.gid, identity.gid, identity.gid)
+    os.setresuid(identity.uid, identity.uid, identity.uid)
+    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "no_new_privs")
+    os.umask(0o022)
+    end_with_parent()  # the kernel forgets this with a change of ids, so it comes after
+
+
+def _leave_all_but(keep: set[int]) -> None:
+    """Close what hostd has open: sockets of others must end when hostd closes them."""
+    last = 2
+    for fd in sorted(keep):
+        os.closerange(last + 1, fd)
+        last = fd
+    os.closerange(last + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _time_up(_number: int, _frame: object) -> NoReturn:
+    raise TimeUpError

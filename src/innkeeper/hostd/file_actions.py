@@ -1,0 +1,81 @@
+"""File requests in hostd: whose the files are, where they lie, and a child that becomes the account."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from innkeeper.hostd import files
+from innkeeper.hostd.become import ChildFailedError, Identity, run_as
+from innkeeper.hostd.file_requests import FileRequest, HostingOf
+from innkeeper.hostd.folders import FOLDER
+from innkeeper.hostd.requests import BadRequestError
+from innkeeper.instance.config import Instance
+
+CHILDREN = 8
+PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A result that descriptors go with. Whoever sends it closes them."""
+
+    value: Any
+    descriptors: Sequence[int]
+
+
+class FileActions:
+    """The files of an instance's hosting accounts."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._slots = threading.BoundedSemaphore(CHILDREN)
+
+    def do(self, request: FileRequest) -> Carried:
+        """Do a request as the account that it is about. Raises BadRequestError, ChildFailedError."""
+        identity = self._identity(request.account)
+        if not self._slots.acquire(timeout=PATIENCE_S):
+            raise BadRequestError("too many requests about files at once")
+        try:
+            root = self._root(request.account)
+            try:
+                seconds = files.MAX_SECONDS.get(type(request), files.SECONDS)
+                value, descriptors = run_as(identity, lambda: files.do(root, request), keep=[root], seconds=seconds)
+            finally:
+                os.close(root)
+        finally:
+            self._slots.release()
+        return Carried(value, _regular(descriptors))
+
+    def _identity(self, account: HostingOf) -> Identity:
+        """The system user of a webspace, with all its groups. Raises BadRequestError if there is none."""
+        try:
+            return Identity.of(f"{self._instance.name}-s{account.webspace}")
+        except (KeyError, ValueError):
+            raise BadRequestError("account: has no system user") from None
+
+    def _root(self, account: HostingOf) -> int:
+        """The folder of a domain, good for reaching what is in it as far as the account may, and for nothing else.
+
+        Both folders on the way are root's, so no link can lead elsewhere. Raises BadRequestError if there is none.
+        """
+        vhosts = os.open(self._instance.vhosts, FOLDER)
+        try:
+            return os.open(account.domain, FOLDER, dir_fd=vhosts)
+        except OSError:
+            raise BadRequestError("account: has no folder") from None
+        finally:
+            os.close(vhosts)
+
+
+def _regular(descriptors: Sequence[int]) -> Sequence[int]:
+    """The child's descriptors, which are of files and of nothing else."""
+    if not all(stat.S_ISREG(os.fstat(fd).st_mode) for fd in descriptors):
+        for fd in descriptors:
+            os.close(fd)
+        raise ChildFailedError("opened what is no file")
+    return descriptors

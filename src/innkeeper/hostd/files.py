@@ -1,0 +1,277 @@
+"""The files of a hosting account: what hostd's child does once it has become that account.
+
+Every path is walked from the account's root by descriptors that follow no link. What the kernel refuses the account is
+refused; hostd itself touches nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from typing import Any
+
+from innkeeper.hostd import trash
+from innkeeper.hostd.archive import ArchiveTooLargeError, pack
+from innkeeper.hostd.become import Answer, TimeUpError
+from innkeeper.hostd.file_requests import (
+    TRASH,
+    UPLOAD,
+    BeginUpload,
+    Download,
+    DropUpload,
+    EmptyTrash,
+    EndUpload,
+    FileRequest,
+    ListFolder,
+    ListTrash,
+    Look,
+    MakeArchive,
+    MakeFolder,
+    Move,
+    Restore,
+    ToTrash,
+    WriteUpload,
+)
+from innkeeper.hostd.folders import described, entry, exchange, is_there, move, opened, readable
+
+MAX_LISTED = 50_000
+MAX_SECONDS: dict[type[FileRequest], float] = {MakeArchive: 25, EmptyTrash: 25}
+SECONDS = 10.0
+
+# The refusals that are told apart, by the kernel's number for them; every other is "failed".
+REFUSALS = {
+    errno.ENOENT: "missing",
+    errno.ENOTDIR: "missing",
+    errno.ELOOP: "link",
+    errno.EEXIST: "exists",
+    errno.ENOTEMPTY: "exists",
+    errno.EACCES: "denied",
+    errno.EPERM: "denied",
+    errno.EROFS: "denied",
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EFBIG: "full",
+    errno.ENAMETOOLONG: "name",
+    errno.EINVAL: "name",
+    errno.EILSEQ: "name",
+    errno.EXDEV: "elsewhere",
+}
+
+
+class RefusedError(Exception):
+    """The request makes sense and cannot be done; `code` says why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def do(root: int, request: FileRequest) -> Answer:
+    """Do a request below an opened root. Every refusal is an answer: `{"refused": CODE}`."""
+    try:
+        return _DO[type(request)](root, request)
+    except RefusedError as refusal:
+        return {"refused": refusal.code}, ()
+    except ArchiveTooLargeError as refusal:
+        return {"refused": "too-large", "limit": refusal.limit}, ()
+    except TimeUpError:
+        return {"refused": "time"}, ()
+    except RecursionError:
+        return {"refused": "too-deep"}, ()
+    except OSError as error:
+        return {"refused": refusal_of(error)}, ()
+
+
+def refusal_of(error: OSError) -> str:
+    """The code of what the kernel refused."""
+    return REFUSALS.get(error.errno or 0, "failed")
+
+
+def _list(root: int, request: ListFolder) -> Answer:
+    found: list[tuple[str, os.stat_result]] = []
+    cut = False
+    with opened(root, request.path) as folder, readable(folder) as names, os.scandir(names) as entries:
+        for item in entries:
+            name = item.name
+            if not request.path and name == TRASH:
+                continue
+            if len(found) >= MAX_LISTED:
+                cut = True
+                break
+            with contextlib.suppress(FileNotFoundError):  # it went while we looked
+                st = item.stat(follow_symlinks=False)
+                if not UPLOAD.fullmatch(name):
+                    found.append((name, st))
+        found.sort(key=lambda pair: _ORDERS[request.order](*pair), reverse=request.descending)
+        found.sort(key=lambda pair: not stat.S_ISDIR(pair[1].st_mode))
+        page = found[request.start : request.start + request.count]
+        told = [described(folder, name, st) for name, st in page]
+        here = described(folder, "", os.fstat(names))
+    return {"here": here, "entries": told, "total": len(found), "cut": cut}, ()
+
+
+_ORDERS: dict[str, Callable[[str, os.stat_result], Any]] = {
+    "name": lambda name, _: (name.casefold(), name),
+    "size": lambda name, st: (st.st_size, name),
+    "modified": lambda name, st: (st.st_mtime, name),
+}
+
+
+def _look(root: int, request: Look) -> Answer:
+    if not request.path:
+        return described(root, "", os.fstat(root)), ()
+    with opened(root, request.path[:-1]) as folder:
+        return entry(folder, request.path[-1]), ()
+
+
+def _download(root: int, request: Download) -> Answer:
+    with opened(root, request.path[:-1]) as folder:
+        # A pipe would wait for a writer, and a device is no file: both are seen before anything is read.
+        fd = os.open(request.path[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        st = os.fstat(fd)
+        if not stat.S_ISREG(st.st_mode):
+            raise RefusedError("no-file")
+        return described(folder, request.path[-1], st), (fd,)
+
+
+def _begin_upload(root: int, request: BeginUpload) -> Answer:
+    token = secrets.token_hex(16)
+    with opened(root, request.path) as folder:
+        os.close(os.open(_hidden(token), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder))
+    return token, ()
+
+
+def _write_upload(root: int, request: WriteUpload) -> Answer:
+    with opened(root, request.path) as folder:
+        fd = os.open(_hidden(request.token), os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        st = os.fstat(fd)
+        if not stat.S_ISREG(st.st_mode):
+            raise RefusedError("no-file")
+        return st.st_size, (fd,)
+
+
+def _end_upload(root: int, request: EndUpload) -> Answer:
+    hidden = _hidden(request.token)
+    with opened(root, request.path) as folder:
+        fd = os.open(hidden, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            if os.fstat(fd).st_size != request.size:
+                raise RefusedError("incomplete")
+            os.fsync(fd)
+            try:
+                move(folder, hidden, folder, request.name)
+            except FileExistsError:
+                if not request.replace:
+                    raise
+                _replace(root, folder, request, fd)
+        finally:
+            os.close(fd)
+        return entry(folder, request.name), ()
+
+
+def _replace(root: int, folder: int, request: EndUpload, fd: int) -> None:
+    """Let a complete upload take the place of a file, which leaves its mode behind and goes to the trash."""
+    old = os.stat(request.name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISREG(old.st_mode):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    os.fchmod(fd, stat.S_IMODE(old.st_mode) & 0o777)
+    hidden = _hidden(request.token)
+    exchange(folder, hidden, request.name)
+    trash.put(root, folder, hidden, (*request.path, request.name))
+
+
+def _drop_upload(root: int, request: DropUpload) -> Answer:
+    with opened(root, request.path) as folder:
+        os.unlink(_hidden(request.token), dir_fd=folder)
+    return True, ()
+
+
+def _hidden(token: str) -> str:
+    return f".upload-{token}"
+
+
+def _make_folder(root: int, request: MakeFolder) -> Answer:
+    with opened(root, request.path[:-1]) as folder:
+        os.mkdir(request.path[-1], 0o755, dir_fd=folder)
+        return entry(folder, request.path[-1]), ()
+
+
+def _move(root: int, request: Move) -> Answer:
+    with opened(root, request.path[:-1]) as source, opened(root, request.target[:-1]) as target:
+        move(source, request.path[-1], target, request.target[-1])
+    return True, ()
+
+
+def _to_trash(root: int, request: ToTrash) -> Answer:
+    outcomes: dict[str, Any] = {}
+    with opened(root, request.path) as folder:
+        for name in request.names:
+            try:
+                if not request.path and name == TRASH:
+                    raise RefusedError("denied")
+                outcomes[name] = {"key": trash.put(root, folder, name, (*request.path, name))}
+            except OSError as error:
+                outcomes[name] = {"refused": refusal_of(error)}
+            except RefusedError as refusal:
+                outcomes[name] = {"refused": refusal.code}
+    return outcomes, ()
+
+
+def _list_trash(root: int, request: ListTrash) -> Answer:
+    return trash.listed(root), ()
+
+
+def _restore(root: int, request: Restore) -> Answer:
+    outcomes: dict[str, Any] = {}
+    for key in request.keys:
+        try:
+            outcomes[key] = {"path": trash.restore(root, key)}
+        except OSError as error:
+            outcomes[key] = {"refused": refusal_of(error)}
+    return outcomes, ()
+
+
+def _empty_trash(root: int, request: EmptyTrash) -> Answer:
+    return trash.empty(root, request.older_than), ()
+
+
+def _archive(root: int, request: MakeArchive) -> Answer:
+    hidden = _hidden(secrets.token_hex(16))
+    with opened(root, request.path) as folder:
+        if is_there(folder, request.name):
+            raise FileExistsError(errno.EEXIST, "in use")
+        fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
+        try:
+            with os.fdopen(fd, "w+b") as file:
+                names = [name for name in request.names if request.path or name != TRASH]
+                left_out = pack(folder, names, file, request.kind)
+                file.flush()
+                os.fsync(file.fileno())
+            move(folder, hidden, folder, request.name)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(hidden, dir_fd=folder)
+            raise
+        return entry(folder, request.name) | {"left_out": left_out}, ()
+
+
+_DO: dict[type[FileRequest], Callable[[int, Any], Answer]] = {
+    ListFolder: _list,
+    Look: _look,
+    Download: _download,
+    BeginUpload: _begin_upload,
+    WriteUpload: _write_upload,
+    EndUpload: _end_upload,
+    DropUpload: _drop_upload,
+    MakeFolder: _make_folder,
+    Move: _move,
+    ToTrash: _to_trash,
+    ListTrash: _list_trash,
+    Restore: _restore,
+    EmptyTrash: _empty_trash,
+    MakeArchive: _archive,
+}
