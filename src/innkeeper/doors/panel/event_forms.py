@@ -54,7 +54,7 @@ class HandlerForm(forms.Form):
     """A handler of one event, which is chosen before."""
 
     kind = forms.ChoiceField(
-        label=gettext_lazy("What is run"), choices=KINDS, initial=HandlerKind.COMMAND.value, widget=forms.RadioSelect
+        label=gettext_lazy("Kind"), choices=KINDS, initial=HandlerKind.COMMAND.value, widget=forms.RadioSelect
     )
     user = forms.CharField(label=gettext_lazy("System user"), required=False, max_length=64)
     command = forms.CharField(

@@ -97,6 +97,7 @@ def delivery(request: PanelRequest, number: int) -> HttpResponse:
         "delivery": found,
         "handler": found.handler,
         "attempts": attempts(found),
+        "said": delivery_words(found.state),
         "is_open": is_open,
         "is_followed": is_open and timezone.now() - found.created_at < FOLLOWED,
     }

@@ -25,4 +25,12 @@ document.addEventListener("DOMContentLoaded", () => {
   document.body.addEventListener("htmx:sendError", () => show(toast.dataset.away));
   document.body.addEventListener("htmx:responseError", () => show(toast.dataset.failed));
   document.body.addEventListener("htmx:beforeRequest", () => toast.replaceChildren());
+  // A part that follows something says its news, and not each time that it has none.
+  const news = () => document.querySelector("[data-said]")?.dataset.said;
+  let said = news();
+  document.body.addEventListener("htmx:afterSwap", () => {
+    const now = news();
+    if (now && now !== said) announce(now);
+    said = now;
+  });
 });

@@ -22,8 +22,9 @@ document.addEventListener("alpine:init", () => {
       const field = this.field();
       const before = field.value.slice(0, field.selectionStart);
       const after = field.value.slice(field.selectionEnd);
-      // Inside a word or quotes it goes where the caret is; at an end it becomes an argument of its own.
-      const left = before === "" || /[\s"'=:,<>]$/.test(before) || !/^(\s|$)/.test(after) ? "" : " ";
+      // Inside quotes, and behind the sign of an option, it goes where the caret is; else it is an argument of its own.
+      const quoted = (before.match(/["']/g) ?? []).length % 2 === 1;
+      const left = before === "" || quoted || /[\s=:,]$/.test(before) || /^[^\s]/.test(after) ? "" : " ";
       const text = `${left}<${this.$el.dataset.insert}>`;
       field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
       field.dispatchEvent(new Event("input", { bubbles: true }));
