@@ -8,6 +8,7 @@ import pytest
 from delivering import LOOPS
 from handler_world import Machine
 
+from innkeeper.core.models import EventNumber
 from innkeeper.events import system
 
 
@@ -20,8 +21,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 @pytest.fixture
-def closed_loops() -> Iterator[None]:
-    """Ends the deliveries that a test began."""
+def closed_loops(db: None) -> Iterator[None]:
+    """Ends the deliveries that a test began. Events are numbered from 1 on, as the first ids are."""
+    EventNumber.objects.update_or_create(id=1, defaults={"last": 0})
     yield
     while LOOPS:
         LOOPS.pop().close()

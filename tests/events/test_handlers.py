@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from django.utils import timezone
 from handler_world import ADMINISTRATOR, CUSTOMER, SCRIPT, Machine, happened
 
 from innkeeper.core.errors import Failed, InvalidValue, NotAllowed, NotFound
-from innkeeper.core.models import AuditEntry
+from innkeeper.core.models import AuditEntry, SecretEvent
 from innkeeper.core.operation import planning
+from innkeeper.core.sealing import unseal
 from innkeeper.events import operations, queries, system
 from innkeeper.events.models import Attempt, Delivery, EventHandler
 from innkeeper.events.operations import HandlerChanges, NewHandler, Replay, Saved
@@ -213,6 +215,83 @@ def test_a_plan_changes_nothing() -> None:
     assert [each.operation.partition(".")[2] for each in plan.changes] == ["create", "update", "remove", "test"]
     assert EventHandler.objects.get().priority == 50
     assert not Delivery.objects.exists()
+
+
+def webhook(url: str = "https://hooks.example.com/in?x=1", **values: Any) -> Saved:
+    return operations.create_handler(ADMINISTRATOR, NewHandler("client_create", kind="webhook", url=url, **values))
+
+
+def test_a_webhook_has_a_secret_that_is_told_once() -> None:
+    saved = webhook(priority=75, pass_secrets=True)
+    row = EventHandler.objects.get()
+    assert (row.kind, row.url, row.user, row.command) == ("webhook", "https://hooks.example.com/in?x=1", "", "")
+    assert len(base64.b64decode(saved.secret_once.removeprefix("whsec_"))) == 32
+    assert unseal(row.sealed_secret) == saved.secret_once
+    changed = operations.update_handler(ADMINISTRATOR, row.pk, HandlerChanges(timeout_s=9))
+    assert changed.secret_once == ""
+    row.refresh_from_db()
+    assert unseal(row.sealed_secret) == saved.secret_once
+    rolled = operations.update_handler(ADMINISTRATOR, row.pk, HandlerChanges(new_secret=True))
+    row.refresh_from_db()
+    assert unseal(row.sealed_secret) == rolled.secret_once != saved.secret_once
+    assert not [entry for entry in AuditEntry.objects.values_list("detail", flat=True) if "hooks" in entry]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "url: it is missing"),
+        ("http://a.example/", "over https alone"),
+        ("ftp://a.example/", "over https alone"),
+        ("a.example/hook", "no web address"),
+        ("https://", "no web address"),
+        ("https://a.example:0/", "no web address"),
+        ("https://a.example:99999/", "no web address"),
+        ("https://[::1/", "no web address"),
+        ("https://ada:secret@a.example/", "a name or a password"),
+        ("https://a.example/#part", "behind #"),
+        ("https://a.example/ä", "without spaces"),
+        ("https://a.example/ b", "without spaces"),
+        ("https://a.example/\r\nX: y", "without spaces"),
+        ("https://a.example/" + "x" * 2048, "at most 2048"),
+        ("https://127.0.0.1/", "private address"),
+        ("https://127.1/", "private address"),
+        ("https://0x7f000001/", "private address"),
+        ("https://2130706433/", "private address"),
+        ("https://10.1.2.3:8443/", "private address"),
+        ("https://169.254.169.254/latest/", "private address"),
+        ("https://[::ffff:192.168.1.1]/", "private address"),
+        ("https://[fd00::1]/", "private address"),
+    ],
+)
+def test_a_web_address_that_events_cannot_be_sent_to_is_refused(url: str, message: str) -> None:
+    with pytest.raises(InvalidValue, match=message) as refused:
+        webhook(url)
+    assert (refused.value.field, "secret" in refused.value.message) == ("url", False)
+
+
+def test_private_addresses_can_be_allowed() -> None:
+    assert webhook("https://10.1.2.3/", allow_private=True).handler.allow_private
+    with pytest.raises(InvalidValue, match="a webhook handler has none"):
+        webhook(user="jana")
+
+
+def test_events_whose_passwords_a_handler_gets_are_listed_for_operations() -> None:
+    def listed() -> list[str]:
+        return list(SecretEvent.objects.values_list("event", flat=True))
+
+    create()
+    first, second = create(pass_secrets=True).handler, webhook(pass_secrets=True).handler
+    assert listed() == ["client_create"]
+    operations.set_enabled(ADMINISTRATOR, [first.pk], False)
+    assert listed() == ["client_create"]
+    operations.update_handler(ADMINISTRATOR, second.pk, HandlerChanges(pass_secrets=False))
+    assert listed() == []
+    operations.set_enabled(ADMINISTRATOR, [first.pk], True)
+    operations.update_handler(ADMINISTRATOR, first.pk, HandlerChanges(event="client_update"))
+    assert listed() == ["client_update"]
+    operations.remove_handlers(ADMINISTRATOR, [first.pk])
+    assert listed() == []
 
 
 def test_only_the_administrator_may() -> None:

@@ -22,6 +22,9 @@ BATCH = 500
 DEEPEST = 5
 """An event whose operation was caused by so many handlers in a row is given to no further one: it is a loop."""
 
+BEFORE_THE_FIRST = 1
+"""The number that readers of an empty log remember; the protocol's numbers are positive."""
+
 PARKED = datetime(9999, 12, 31, tzinfo=UTC)
 """When a delivery is due that waits for an earlier one of its handler and object."""
 
@@ -60,8 +63,9 @@ def dispatch(limit: int = BATCH) -> int:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO core_eventnumber (id, last) VALUES (1, 0)"
-            " ON CONFLICT (id) DO UPDATE SET last = core_eventnumber.last RETURNING last"
+            "INSERT INTO core_eventnumber (id, last) VALUES (1, %s)"
+            " ON CONFLICT (id) DO UPDATE SET last = core_eventnumber.last RETURNING last",
+            [BEFORE_THE_FIRST],
         )
         [last] = cursor.fetchone()
         cursor.execute(

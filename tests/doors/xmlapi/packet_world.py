@@ -6,13 +6,16 @@ to her. Ids are fixed, because packets name sites by id. Each of them logs in wi
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.db import connection
 from django.utils import timezone
 
 from innkeeper.accounts.authentication import key_hash
 from innkeeper.accounts.models import Account, SecretKey, new_guid
 from innkeeper.core import files
-from innkeeper.core.models import Upload
+from innkeeper.core.models import EventNumber, OutboxEvent, Upload
+from innkeeper.events.catalogue import EVENTS
 from innkeeper.hosting.models import Site, Webspace
 from innkeeper.mail.models import MailService
 from innkeeper.network.models import IPAddress
@@ -40,10 +43,22 @@ def build() -> None:
     upload(admin, "admins-file", "plan.txt", b"Plan")
     upload(charlie, "charlies-file", "secret.txt", b"Secret")
     Webspace.objects.update(ipv4=address)
+    event("mailname_create", 88, "alice", "192.0.2.77", 1769900000, 101)
+    event("client_status_update", 3, "admin", "", 1769900060, 103)
+    event("client_update", 3, "admin", "", 1769900059, None)
+    EventNumber.objects.update_or_create(id=1, defaults={"last": 103})
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             for table in ("accounts_account", "hosting_site"):
                 cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, FIRST_FREE_ID])
+
+
+def event(name: str, object_id: int, login: str, host: str, at: int, number: int | None) -> None:
+    """An event of the past, dispatched if it has a number."""
+    OutboxEvent.objects.create(
+        at=datetime.fromtimestamp(at, UTC), event=name, object_type=EVENTS[name].object_type, object_id=object_id,
+        login=login, address=host, parameters="{}", state="dispatched" if number else "pending", number=number,
+    )  # fmt: skip
 
 
 def upload(owner: Account, handle: str, name: str, content: bytes) -> None:

@@ -28,6 +28,8 @@ REMARKS: dict[tuple[str, str], str] = {
     ("server", "admin/global-login"): "answers 1017: another product's log-in service",
     ("server", "prefs/smtp_password"): "answers 1017: this server sends through itself",
     ("server", "services_state"): "what no program of the instance serves is `none`",
+    ("event_log", "get/options"): "left out: nothing is emptied",
+    ("event_log", "get_events/lastId"): "events after this number",
     ("ip", "service-node"): "answers 1017: this server is the only node",
     ("ip", "certificate_name"): "answers 1013: there are no certificates yet",
     ("webspace", "gen_setup/admin-as-vendor"): "answers 1017: the provider follows from the owner",

@@ -14,6 +14,7 @@ from innkeeper.events.command import Command, parse
 from innkeeper.events.models import EventHandler, HandlerKind
 from innkeeper.events.requests import LIMITS
 from innkeeper.events.system import allowed_users, check_command
+from innkeeper.events.webhook import is_private
 
 PRIORITY_BOUND = 2**31 - 1
 LONGEST_URL = 2_048
@@ -112,7 +113,7 @@ def check_url(url: str, *, allow_private: bool) -> None:
     if parts.fragment:
         raise InvalidValue("url: what stands behind # is never sent. Leave it out.", field="url")
     address = _literal(host)
-    if address is not None and not address.is_global and not allow_private:
+    if address is not None and is_private(str(address)) and not allow_private:
         raise InvalidValue(
             f"url: {address} is a private address. Allow private addresses for this handler if you mean it.",
             field="url",

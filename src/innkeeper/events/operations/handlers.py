@@ -19,14 +19,17 @@ from innkeeper.core.errors import InvalidValue, NotFound, Refused
 from innkeeper.core.events import EventType
 from innkeeper.core.operation import Operation, Outcome
 from innkeeper.core.sealing import seal
-from innkeeper.events import webhook
+from innkeeper.core.wake import wake
 from innkeeper.events.catalogue import event as find_event
 from innkeeper.events.models import Delivery, DeliveryState, EventHandler, HandlerKind
 from innkeeper.events.operations.checks import check_target, check_values
+from innkeeper.events.operations.secret_events import refresh_secret_events
 from innkeeper.events.queries import BIGGEST_ID, find_handler, require_administrator
 from innkeeper.events.requests import HandlerChanges, NewHandler, Saved
+from innkeeper.events.webhook import SECRET_PREFIX
 
 OBJECT = "event_handler"
+SECRET_BYTES = 32
 
 
 def create_handler(actor: Actor, request: NewHandler) -> Saved:
@@ -42,7 +45,7 @@ def create_handler(actor: Actor, request: NewHandler) -> Saved:
     with Operation(actor, "event_handler.create") as operation:
         row.created_at = row.updated_at = timezone.now()
         row.save()
-        _note_secrets()
+        refresh_secret_events()
         operation.audit(OBJECT, row.pk, row.event, _described(row))
     return Saved(row, warnings, secret)
 
@@ -71,9 +74,10 @@ def update_handler(actor: Actor, id: int, changes: HandlerChanges) -> Saved:
         values = {name: getattr(row, name) for name in names}
         if not EventHandler.objects.filter(pk=row.pk).update(**values):
             raise _missing(row.pk)
-        _note_secrets()
         if row.event != before and (count := _cancel(row)):
             warnings += (f"{count} deliveries of {before} that waited for this handler were cancelled.",)
+        refresh_secret_events()
+        operation.on_commit(wake)
         operation.audit(OBJECT, row.pk, row.event, _described(row))
     row.refresh_from_db()
     return Saved(row, warnings, secret)
@@ -95,19 +99,23 @@ def remove_handlers(actor: Actor, ids: Sequence[int]) -> list[Outcome[int]]:
             cursor.execute(f"DELETE FROM events_delivery WHERE {handler}", [found])
             condition, found = among("id", list(rows))
             cursor.execute(f"DELETE FROM events_eventhandler WHERE {condition}", [found])
-        _note_secrets()
+        refresh_secret_events()
     return _outcomes(ids, rows)
 
 
 def set_enabled(actor: Actor, ids: Sequence[int], enabled: bool) -> list[Outcome[int]]:
-    """Switch handlers on or off. Off, a handler gets no event; on, it gets those from then on. Raises NotAllowed."""
+    """Switch handlers on or off. Off, a handler is given no new event, and what waits for it goes on waiting.
+
+    Raises NotAllowed.
+    """
     with Operation(actor, "event_handler.enable" if enabled else "event_handler.disable") as operation:
         rows = _locked(actor, ids)
         for row in rows.values():
             if row.enabled != enabled:
                 operation.audit(OBJECT, row.pk, row.event, "switched on" if enabled else "switched off")
         EventHandler.objects.filter(pk__in=list(rows)).update(enabled=enabled, updated_at=timezone.now())
-        _note_secrets()
+        refresh_secret_events()
+        operation.on_commit(wake)
     return _outcomes(ids, rows)
 
 
@@ -121,6 +129,7 @@ def resume_handler(actor: Actor, id: int) -> EventHandler:
         row.paused_at, row.pause_reason, row.failures = None, "", 0
         row.save(update_fields=["paused_at", "pause_reason", "failures"])
         operation.audit(OBJECT, row.pk, row.event, "resumed")
+        operation.on_commit(wake)
     return row
 
 
@@ -133,18 +142,9 @@ def _checked(row: EventHandler, event: EventType) -> tuple[str, ...]:
 
 
 def _new_secret(row: EventHandler) -> str:
-    """Give a webhook a new signing secret. It is told once, and kept only sealed."""
-    secret = webhook.SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     row.sealed_secret = seal(secret)
     return secret
-
-
-def _note_secrets() -> None:
-    """Note which events have a handler that gets passwords: for all others operations keep none."""
-    wanted = "SELECT event FROM events_eventhandler WHERE enabled AND pass_secrets"
-    with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM core_secretevent WHERE event NOT IN ({wanted})")
-        cursor.execute(f"INSERT INTO core_secretevent (event) {wanted} ON CONFLICT DO NOTHING")
 
 
 def _locked(actor: Actor, ids: Sequence[int]) -> dict[int, EventHandler]:

@@ -12,6 +12,7 @@ from innkeeper.core.actor import Actor
 from innkeeper.core.errors import InvalidValue, NotFound
 from innkeeper.core.models import OutboxEvent
 from innkeeper.core.operation import Operation
+from innkeeper.core.wake import wake
 from innkeeper.events.catalogue import EVENTS
 from innkeeper.events.models import Delivery, DeliveryState, EventHandler
 from innkeeper.events.queries import find_delivery, find_handler, require_administrator
@@ -46,6 +47,7 @@ def test_handler(actor: Actor, id: int) -> int:
             created_at=now,
         )
         operation.audit("event_handler", handler.pk, handler.event, "test")
+        operation.on_commit(wake)
     return delivery.pk
 
 
@@ -72,6 +74,7 @@ def replay(actor: Actor, request: Replay) -> Replayed:
         count = _insert_range(handler, request.since, until)
         times = f"{request.since:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S}"
         operation.audit("event_handler", handler.pk, handler.event, f"{count} events of {times} again")
+        operation.on_commit(wake)
     return Replayed(handler, count)
 
 
@@ -102,6 +105,7 @@ def _replay_delivery(actor: Actor, id: int, handler_id: int | None) -> Replayed:
             created_at=now,
         )
         operation.audit("event_handler", handler.pk, handler.event, f"delivery {id} again")
+        operation.on_commit(wake)
     return Replayed(handler, 1)
 
 
