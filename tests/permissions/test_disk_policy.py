@@ -18,9 +18,9 @@ from innkeeper.permissions.stores.posix import PosixStore
 
 
 @pytest.fixture
-def server(tree: Path) -> Layout:
-    made = make_layout(tree)
-    make(tree, "program/v1/module.py", "bin/tool", "vhosts/example.com/httpdocs/index.html", "data/file")
+def server(memory_tree: Path) -> Layout:
+    made = make_layout(memory_tree)
+    make(memory_tree, "program/v1/module.py", "bin/tool", "vhosts/example.com/httpdocs/index.html", "data/file")
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from innkeeper.permissions.nt import sid
@@ -119,6 +119,15 @@ def test_without_rules_everybody_keeps_what_he_had(existing, owner, gid):
 
 @settings(max_examples=200, deadline=None)
 @given(entries, acls(), st.sampled_from([0, 1001]), st.booleans())
+@example(  # the x with which a group passes must not let in a member who is denied what it passes for
+    [
+        rule("bob", "Read", "ThisFolderSubfoldersAndFiles", "0x101"),
+        rule("guests", "Read", "ThisFolderSubfoldersAndFiles"),
+    ],
+    posix_acl.Acl(0, 0, 1, (), ((2002, 0),), 4),
+    0,
+    True,
+)
 def test_a_second_application_changes_nothing(rules, existing, owner, is_folder):
     compiled = policy(*rules)
     translator = Translator(compiled)

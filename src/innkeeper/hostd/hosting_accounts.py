@@ -36,7 +36,8 @@ class Spec:
     """What the database knows of a hosting account. `name` is the subdomain's part or the web user's login.
 
     `id` is the row's: of the site, or of the web user. `site` is the domain's row; a webspace shares its id with its
-    main site. A `native` subdomain has a system user of its own, any other is its domain's.
+    main site. A `native` subdomain has a system user of its own, any other is its domain's. `writable` is the setting
+    of additional write and modify permissions.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class Spec:
     name: str = ""
     hosting: Hosting = "virtual"
     native: bool = False
+    writable: bool = False
 
     @property
     def key(self) -> str:

@@ -37,11 +37,14 @@ class Options:
     """How to run.
 
     ``journal`` is the folder of all runs, or None to keep no record; ``about`` is written into it. ``start`` is the
-    folder or file at and below which the run works.
+    folder or file at and below which the run works; with ``way`` the folders above it get what rules say of them,
+    too, and with ``way_only`` they alone.
     """
 
     dry: bool = False
     start: tuple[str, ...] = ()
+    way: bool = False
+    way_only: bool = False
     about: dict[str, Any] = field(default_factory=dict)
     jobs: int = 1
     journal: Path | None = None
@@ -97,7 +100,7 @@ def run(policy: Policy, store: Store[Any], root_path: str, options: Options | No
             about["rules"] = sorted({rule.file for rule in policy.rules})
             folder = journal.start_run(options.journal, about)
         job = _Job(policy, store, root, folder, options)
-        if options.jobs > 1 and not _is_file(root, options.start):
+        if options.jobs > 1 and not options.way_only and not _is_file(root, options.start):
             job.shared(report)
         else:
             job.alone(report)
@@ -326,6 +329,10 @@ class _Job:
         walker = Walker(self.policy, self.store, self.root, report, journal=record, watch=options.watch)
         walker.dry, walker.progress = options.dry, options.progress or walker.progress
         with _reported(report, record):
+            if options.way or options.way_only:
+                walker.way(options.start)
+            if options.way_only:
+                return
             if _is_file(self.root, options.start):
                 walker.one(options.start)
             else:
@@ -337,6 +344,8 @@ class _Job:
         shares: list[tuple[str, ...]] = []
         with _reported(report, record):
             walker = Walker(self.policy, self.store, self.root, report, journal=record, watch=self.options.watch)
+            if self.options.way:
+                walker.way(self.options.start)
             shares = walker.shallow(self.options.jobs * _SHARES, self.options.start)
         if not shares or report.stopped:
             return

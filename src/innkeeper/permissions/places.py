@@ -44,10 +44,11 @@ class Places:
             path = base + (match["rest"] or "")
         elif not path.startswith("/"):
             path = f"{self.root}/{path}"
+        path = posixpath.join(path, *rule.sub_path)
         parts = self.below_root(path)
         if parts is None:
             raise RuleError([rule.finding("outside-root", f"{path} lies outside of {self.root}")])
-        return (*parts, *rule.sub_path)
+        return parts
 
     def below_root(self, path: str) -> tuple[str, ...] | None:
         """The parts of an absolute path that follow the root, or None when it lies elsewhere."""

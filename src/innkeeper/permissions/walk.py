@@ -118,6 +118,26 @@ class Walker:
                 for fd, *_ in stack:
                     os.close(fd)
 
+    def way(self, path: tuple[str, ...]) -> None:
+        """Apply to the folders above a path, the root first, and to nothing else in them.
+
+        Raises: StoppedError.
+        """
+        with kept_directory():
+            for depth in range(len(path)):
+                opened = self._descend(path[:depth])
+                if opened is None:
+                    return
+                fd, ground, node = opened
+                try:
+                    self.report.folders += 1
+                    if ground.reaches:
+                        self._folder_itself(fd, ground, node, list(path[:depth]))
+                except OSError as error:
+                    self._failed(error, list(path[:depth]), "", ground)
+                finally:
+                    os.close(fd)
+
     def one(self, path: tuple[str, ...]) -> None:
         """Apply to one thing that is no folder.
 

@@ -43,6 +43,14 @@ def read(acl: Acl, ground: Ground, principals: Principals, owner: Sid | None, gr
     groups: list[Ace] = []
     shut: list[Ace] = []
 
+    def shutting(sid: Sid, perm: int) -> Ace:
+        """What the entry of a group keeps from its members, whoever else may have it.
+
+        The x with which the group merely passes does not count: an earlier run may have put it there, and one of the
+        members may be denied what the others pass for.
+        """
+        return _deny(sid, _EVERY & ~(perm & ~X if ground.lets_pass(principals.token(sid)) else perm))
+
     def own(sid: Sid, perm: int) -> int:
         """What an entry gives beyond what the rules give anyway, which is what an earlier run may have put
         there.
@@ -62,10 +70,10 @@ def read(acl: Acl, ground: Ground, principals: Principals, owner: Sid | None, gr
     for sid, perm in _groups(acl, group):
         if sid in ground.keep:
             kept.append(_allow(sid, own(sid, perm) & ~shared))
-            shut.append(_deny(sid, _EVERY & ~perm))
+            shut.append(shutting(sid, perm))
         elif sid not in decided:
             groups.append(_allow(sid, own(sid, perm)))
-            shut.append(_deny(sid, _EVERY & ~perm))
+            shut.append(shutting(sid, perm))
     foreign = [*users, *groups, *shut]
     if is_shared:
         (kept if ground.keep & EVERYBODY else foreign).append(_allow(sids.EVERYONE, shared))

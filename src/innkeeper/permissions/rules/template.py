@@ -11,7 +11,9 @@ from innkeeper.permissions.rules.entry import Rule
 from innkeeper.permissions.rules.vocabulary import PLACEHOLDER, tag_named
 
 # What makes two entries the same rule; unknown attributes and blanks do not.
-_COMPARED = ("Account", "Domain", "Path", "AceFlags", "AccessMask", "EntryFlags", "Tag", "Tag2")
+_COMPARED = ("Account", "Domain", "Path", "AceFlags", "AccessMask", "EntryFlags", "Tag", "Tag2", "Template")
+# In an instance, says which template an entry comes from; the entry goes with the template, and no other does.
+TEMPLATE = "Template"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,14 @@ def fill(rule: Rule, accounts: Mapping[str, str]) -> Rule:
     return replace(rule, account=name, is_well_known=False)
 
 
-def instance_entries(template: Document, accounts: Mapping[str, Account], folder: str) -> list[dict[str, str]]:
+def instance_entries(
+    template: Document, accounts: Mapping[str, Account], folder: str, name: str = ""
+) -> list[dict[str, str]]:
     """The entries of a template as they stand in the instance of one hosting account.
 
     ``Null`` becomes the account that the tag names, with AccounType 1 and its SidStr; ``folder`` comes
     before each SubPath. An entry whose tag stands for nobody in this account is left out. Unknown attributes
-    are kept.
+    are kept. ``name`` is the template's, and is noted in each entry.
     """
     known = {tag.casefold(): account for tag, account in accounts.items()}
     entries = []
@@ -51,7 +55,10 @@ def instance_entries(template: Document, accounts: Mapping[str, Account], folder
             if account.domain:
                 values["Domain"] = account.domain
         below = element.get("SubPath").replace("/", "\\").strip("\\")
-        values["SubPath"] = "\\".join(part for part in (folder, below) if part)
+        if _is_in_account(element.get("Path")):
+            values["SubPath"] = "\\".join(part for part in (folder, below) if part)
+        if name:
+            values[TEMPLATE] = name
         entries.append(values)
     return entries
 
@@ -67,6 +74,38 @@ def remove(instance: Document, entries: list[dict[str, str]]) -> Document:
     """Take out exactly these entries; what else stands in the file stays."""
     keys = {_key(values) for values in entries}
     return instance.without_all(element for element in instance.entries if _key(_values(element)) in keys)
+
+
+def remove_template(instance: Document, name: str) -> Document:
+    """Take out exactly the entries that a template brought."""
+    return instance.without_all(element for element in instance.entries if element.get(TEMPLATE) == name)
+
+
+def move(instance: Document, old: str, new: str) -> Document:
+    """Let the entries of an account that was renamed be about its new folder."""
+    for number in range(len(instance.entries)):
+        element = instance.entries[number]
+        below = element.get("SubPath").replace("/", "\\").strip("\\")
+        if _is_in_account(element.get("Path")) and (below == old or below.startswith(f"{old}\\")):
+            instance = instance.with_value(element, "SubPath", new + below[len(old) :])
+    return instance
+
+
+def rename_accounts(instance: Document, names: Mapping[tuple[str, str], Account]) -> Document:
+    """Put other accounts in the place of some, each known by a tag and its name, with their identifiers."""
+    known = {(tag.casefold(), name): account for (tag, name), account in names.items()}
+    for number in range(len(instance.entries)):
+        element = instance.entries[number]
+        account = known.get((element.get("Tag").casefold(), element.get("Account")))
+        if account is not None:
+            instance = instance.with_value(element, "SidStr", account.sid)
+            instance = instance.with_value(instance.entries[number], "Account", account.name)
+    return instance
+
+
+def _is_in_account(path: str) -> bool:
+    """True for a path that stands for the folder of all hosting, so that a folder of the account has to follow."""
+    return path.strip("[]%").casefold() in ("httpd_vhosts_d", "plesk_vhosts")
 
 
 def remove_account(instance: Document, name: str, sid: Sid | None = None) -> Document:

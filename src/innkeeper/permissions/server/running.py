@@ -37,6 +37,8 @@ class How:
 
     dry: bool = False
     start: tuple[str, ...] = ()
+    way: bool = False
+    way_only: bool = False
     jobs: int = 1
     told: Callable[[dict[str, Any]], None] | None = None
     progress: Callable[[Report], None] | None = None
@@ -63,6 +65,8 @@ def run(layout: Layout, policy: Policy, root: Path, files: Iterable[Metadata], h
     options = apply.Options(
         dry=how.dry,
         start=how.start,
+        way=how.way,
+        way_only=how.way_only,
         jobs=how.jobs,
         journal=layout.runs,
         watch=watch if how.dry else None,
