@@ -227,16 +227,23 @@ def test_down_and_purge_leave_nothing() -> None:
         mark = Path(folder) / "mark"
         accounts = [Path("/etc") / name for name in ("passwd", "group", "shadow", "gshadow")]
         before = distribution(accounts)
-        private = Private(Path(folder) / "s")
+        # A path that is too long for the addresses of sockets below it.
+        private = Private(Path(folder) / ("a-folder-of-a-long-name" * 8) / "s")
         mark.touch()
         time.sleep(0.01)
-        private.up()
-        instance = private.instance
-        private.run("down", "--purge")
+        try:
+            private.run("up", "--port-base", str(private.base))
+            instance = private.instance
+            assert instance.sockets != instance.state
+            private.serves()
+            private.run("mail", "list")
+        finally:
+            private.run("down", "--purge")
         assert processes.of_instance(instance) == []
         assert distribution(accounts) == before
         assert not any(instance.name in path.read_text() for path in accounts)
-        assert list(Path(folder).iterdir()) == [mark]
+        assert {*Path(folder).iterdir()} == {mark, private.state.parent}
+        assert list(private.state.parent.iterdir()) == []
         # Whatever an instance writes carries its tag, its state folder, or lies where daemons keep their state.
         left = subprocess.run(
             ["find", "/etc", "/var/lib", "/var/spool", "/var/log", "/var/mail", "/run", "/opt/innkeeper", "-xdev",

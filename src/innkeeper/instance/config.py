@@ -19,8 +19,14 @@ FILE_NAME = "instance.json"
 FORMAT = 1
 """Raised when a state folder changes in a way that an older program would get wrong."""
 
-MAX_STATE_PATH = 68
-"""Longest path of a state folder: the addresses of UNIX sockets below it are limited to 107 bytes."""
+MAX_STATE_PATH = 400
+"""Longest path of a state folder: SQLite takes 512 bytes for that of a database."""
+
+MAX_SOCKETS_PATH = 68
+"""Longest path below which sockets have room: their addresses are limited to 107 bytes."""
+
+RUN = Path("/run")
+"""Where the sockets of a state folder lie whose path is longer. Only root can write there."""
 
 
 HOSTING_IDS = 4_000_000
@@ -136,12 +142,18 @@ class Instance:
         return f"innkeeper-{self.tag}"
 
     @property
+    def sockets(self) -> Path:
+        """The folder below which sockets lie: the state folder, or one for them alone if its path is too long."""
+        too_long = len(os.fsencode(self.state)) > MAX_SOCKETS_PATH
+        return RUN / self.name if too_long else self.state
+
+    @property
     def etc(self) -> Path:
         return self.state / "etc"
 
     @property
     def run_dir(self) -> Path:
-        return self.state / "run"
+        return self.sockets / "run"
 
     @property
     def log_dir(self) -> Path:
@@ -153,8 +165,8 @@ class Instance:
 
     @property
     def spool(self) -> Path:
-        """Postfix's queue."""
-        return self.state / "spool"
+        """Postfix's queue, which lies in the state folder."""
+        return self.sockets / "spool"
 
     @property
     def storage(self) -> Path:
@@ -339,14 +351,13 @@ class Instance:
 def check_state_path(state: Path) -> Path:
     """The absolute path of a state folder.
 
-    Raises ConfigError for a path that would not fit into socket addresses or configuration files.
+    Raises ConfigError for a path that daemons and their configuration cannot carry.
     """
     state = Path(os.path.realpath(state))
     text = str(state)
     if len(os.fsencode(text)) > MAX_STATE_PATH:
         raise ConfigError(
-            f"--state {text} is longer than {MAX_STATE_PATH} bytes, too long for the sockets below it."
-            " Choose a shorter path."
+            f"--state {text} is longer than {MAX_STATE_PATH} bytes, too long for a database. Choose a shorter path."
         )
     if not all(c.isascii() and (c.isalnum() or c in "/._-+@") for c in text):
         raise ConfigError(

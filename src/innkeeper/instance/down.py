@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from innkeeper.instance import database, machine, processes, users
+from innkeeper.instance import database, machine, processes, tree, users
 from innkeeper.instance.config import Instance, InstanceError
 from innkeeper.instance.report import Report
 from innkeeper.instance.supervision import Supervisor
@@ -32,6 +32,7 @@ def down(state: Path, report: Report, *, purge: bool) -> None:
     if left:
         raise InstanceError("These processes do not end: " + ", ".join(f"{p.command} ({p.pid})" for p in left))
     _close_parents(instance)
+    tree.remove_sockets(instance)
     report.step("everything is down")
     if purge:
         if instance.database.server:

@@ -6,6 +6,7 @@ import datetime
 import ipaddress
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,29 @@ CERTIFICATE_DAYS = 825
 RENEW_DAYS = 30
 
 
+def make_sockets(instance: Instance) -> None:
+    """Make a folder for the sockets, if the state folder's path is too long for them. `/run` forgets it at a restart.
+
+    It is a folder and no link to the state folder, because Dovecot finds its sockets by the working directory.
+    """
+    if instance.sockets == instance.state:
+        return
+    instance.sockets.mkdir(mode=0o755, exist_ok=True)
+    for link, target in (
+        (instance.spool, instance.state / "spool"),
+        (instance.state / "run", instance.run_dir),
+    ):
+        if not link.is_symlink():
+            link.symlink_to(target)
+
+
+def remove_sockets(instance: Instance) -> None:
+    """Take back what `make_sockets` did."""
+    if instance.sockets != instance.state and instance.sockets.exists():
+        shutil.rmtree(instance.sockets)
+        (instance.state / "run").unlink(missing_ok=True)
+
+
 def make_folders(instance: Instance, ids: Ids) -> None:
     """Make every folder with its owner and mode, and put right what was changed."""
     root = 0
@@ -48,7 +72,7 @@ def make_folders(instance: Instance, ids: Ids) -> None:
         (instance.run_dir / "worker", ids.panel, ids.group, 0o700),
         # Postfix connects to the policy service's socket; nobody else does.
         (instance.run_dir / "policy", ids.policy, ids.database_group, 0o2750),
-        (instance.spool, root, root, 0o755),
+        (instance.state / "spool", root, root, 0o755),
         (instance.state / "lib", root, root, 0o755),
         (instance.state / "lib" / "postfix", ids.postfix, root, 0o700),
         (instance.state / "lib" / "policy", ids.policy, root, 0o700),

@@ -93,6 +93,7 @@ def up(wanted: Wanted, report: Report) -> dict[str, Any]:
     ids = users.ensure(instance)
     instance.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     instance.save(ids.group)
+    tree.make_sockets(instance)
     tree.make_folders(instance, ids)
     tree.make_handler_policy(instance)
     _open_parents(instance, ids, report)
