@@ -13,7 +13,7 @@ from innkeeper.accounts.models import Account
 from innkeeper.events import system
 from innkeeper.events.models import Delivery, EventHandler
 from tests.browser.test_panel import LOOKS, violations
-from tests.doors.panel.test_events import make_attempt, make_delivery, make_handler
+from tests.deliveries import make_attempt, make_delivery, make_handler
 from tests.events.handler_world import SCRIPT, Machine, happened
 
 Open = Callable[..., Page]

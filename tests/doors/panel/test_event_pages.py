@@ -18,12 +18,12 @@ from innkeeper.accounts.models import Account
 from innkeeper.core.errors import Failed
 from innkeeper.events import system
 from innkeeper.events.catalogue import EVENTS
-from innkeeper.events.models import Attempt, Delivery, EventHandler
+from innkeeper.events.models import Delivery, EventHandler
+from tests.deliveries import COMMAND, make_attempt, make_delivery, make_handler
 from tests.events.handler_world import SCRIPT, Machine, happened
 
 pytestmark = pytest.mark.django_db
 LogIn = Callable[..., Client]
-COMMAND = f'"{SCRIPT}" <new_contact_name> <new_login_name>'
 PAGES = ["/events/", "/events/choose/", "/events/new/?event=client_create", "/events/deliveries/", "/events/7/",
          "/events/7/api/", "/events/7/replay/", "/events/7/choose/", "/events/deliveries/7/"]  # fmt: skip
 ACTIONS = ["/events/new/", "/events/bulk/", "/events/7/", "/events/7/test/", "/events/7/resume/", "/events/7/secret/",
@@ -54,29 +54,6 @@ def form(**changes: str) -> dict[str, str]:
         "open_files": "256", "url": "",
     } | changes  # fmt: skip
     return {name: value for name, value in values.items() if value is not None}
-
-
-def make_handler(event: str = "client_create", **values: Any) -> EventHandler:
-    now = timezone.now()
-    limits = {"timeout_s": 300, "memory_mb": 512, "output_kb": 64, "open_files": 256}
-    return EventHandler.objects.create(
-        event=event, **{"user": "handlers", "command": COMMAND, "created_at": now, "updated_at": now} | limits | values
-    )
-
-
-def make_delivery(handler: EventHandler, state: str = "done", **values: Any) -> Delivery:
-    now = timezone.now()
-    row = {
-        "outbox_id": None if "outbox_id" in values else happened(handler.event).pk, "event": handler.event,
-        "object_type": EVENTS[handler.event].object_type, "object_id": 5, "priority": handler.priority, "state": state,
-        "attempts": 1, "due_at": now, "created_at": now,
-    } | values  # fmt: skip
-    return Delivery.objects.create(handler=handler, **row)
-
-
-def make_attempt(delivery: Delivery, **values: Any) -> Attempt:
-    row = {"number": 1, "started_at": timezone.now(), "duration_ms": 12, "exit_status": 0} | values
-    return Attempt.objects.create(delivery=delivery, **row)
 
 
 @pytest.mark.parametrize("path", PAGES)
