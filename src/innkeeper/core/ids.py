@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import connection
 
+from innkeeper.core.db.statements import execute
+
 
 def allocate(table: str, count: int) -> list[int]:
     """So many new ids of a table, ascending, never used before. Call inside a transaction.
@@ -11,13 +13,9 @@ def allocate(table: str, count: int) -> list[int]:
     On SQLite the transaction holds the writer's lock, so counting on from the stored sequence is safe; the explicit
     inserts raise that sequence themselves.
     """
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
-            )
-            return [row[0] for row in cursor.fetchall()]
-        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
-        row = cursor.fetchone()
-        first = (row[0] if row else 0) + 1
-        return list(range(first, first + count))
+    if connection.vendor == "postgresql":
+        rows = execute("SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count])
+        return [row[0] for row in rows]
+    rows = execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+    first = (rows[0][0] if rows else 0) + 1
+    return list(range(first, first + count))

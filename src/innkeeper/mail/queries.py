@@ -9,10 +9,10 @@ from enum import Flag, auto
 from typing import Any
 
 import idna
-from django.db import connection
 
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.db.sets import among
+from innkeeper.core.db.statements import execute
 from innkeeper.core.errors import NotFound
 from innkeeper.mail.scope import SITE_WITH_OWNER, account_not_found, site_not_found, visible
 
@@ -123,10 +123,8 @@ _ACCOUNT = (
 def require_site(actor: Actor, site_id: int) -> None:
     """Raises NotFound for a site that is missing or somebody else's."""
     condition, parameters = visible(actor)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 FROM {SITE_WITH_OWNER} WHERE s.id = %s AND {condition}", [site_id, *parameters])
-        if cursor.fetchone() is None:
-            raise site_not_found()
+    if not execute(f"SELECT 1 FROM {SITE_WITH_OWNER} WHERE s.id = %s AND {condition}", [site_id, *parameters]):
+        raise site_not_found()
 
 
 def account_infos(
@@ -148,7 +146,7 @@ def _all(site_id: int, parts: Part, own: int | None) -> Iterator[AccountInfo | t
     last = 0
     while True:
         condition, parameters = ("", []) if own is None else (" AND a.id = %s", [own])
-        rows = _rows(
+        rows = execute(
             # Both sides of the join start where the last chunk ended: a merge join would read one from its beginning.
             f"{_ACCOUNT} WHERE a.site_id = %s AND a.id > %s AND n.account_id > %s AND n.kind = 'account'{condition}"
             f" ORDER BY a.id LIMIT {CHUNK}",
@@ -168,7 +166,7 @@ def _named(
     for start in range(0, len(names), CHUNK):
         chunk = names[start : start + CHUNK]
         condition, parameter = among("n.local_part", sorted({name.lower() for name in chunk}))
-        rows = _rows(f"{_ACCOUNT} WHERE n.site_id = %s AND n.kind = 'account' AND {condition}", [site_id, parameter])
+        rows = execute(f"{_ACCOUNT} WHERE n.site_id = %s AND n.kind = 'account' AND {condition}", [site_id, parameter])
         infos = {row[1]: AccountInfo(*row) for row in rows if own is None or row[0] == own}
         _fill(list(infos.values()), site_id, parts)
         for name in chunk:
@@ -203,7 +201,7 @@ def _settings_rows(
     condition, parameters = scope
     if names is None:
         last = 0
-        while rows := _rows(
+        while rows := execute(
             f"{_SETTINGS} WHERE a.site_id = %s AND a.id > %s AND n.kind = 'account'{condition}"
             f" ORDER BY a.id LIMIT {CHUNK}",
             [site_id, last, *parameters],
@@ -215,7 +213,7 @@ def _settings_rows(
         chunk = names[start : start + CHUNK]
         folded = [name.lower() for name in chunk]
         only, parameter = among("n.local_part", folded)
-        rows = _rows(
+        rows = execute(
             f"{_SETTINGS} WHERE n.site_id = %s AND n.kind = 'account' AND {only}{condition}",
             [site_id, parameter, *parameters],
         )
@@ -234,7 +232,7 @@ def preferences(
     if site_ids is None:
         last = 0
         while True:
-            rows = _rows(
+            rows = execute(
                 f"{_PREFERENCES} WHERE s.id > %s AND {condition} ORDER BY s.id LIMIT {CHUNK}", [last, *parameters]
             )
             yield from map(_preferences, rows)
@@ -246,7 +244,7 @@ def preferences(
         only, parameter = among("s.id", chunk)
         found = {
             row[0]: _preferences(row)
-            for row in _rows(f"{_PREFERENCES} WHERE {only} AND {condition}", [parameter, *parameters])
+            for row in execute(f"{_PREFERENCES} WHERE {only} AND {condition}", [parameter, *parameters])
         }
         for site_id in chunk:
             yield found.get(site_id) or (site_id, site_not_found())
@@ -259,13 +257,6 @@ def _preferences(row: tuple[Any, ...]) -> SitePreferences:
     return result
 
 
-def _rows(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
-
-
 def _fill(infos: Sequence[AccountInfo], site_id: int, parts: Part) -> None:
     """Read the asked parts of some accounts: one statement a part."""
     if not infos or not parts:
@@ -273,13 +264,13 @@ def _fill(infos: Sequence[AccountInfo], site_id: int, parts: Part) -> None:
     by_id = {info.id: info for info in infos}
     condition, parameter = among("account_id", list(by_id))
     if Part.ALIASES in parts:
-        for account_id, alias in _rows(
+        for account_id, alias in execute(
             f"SELECT account_id, local_part FROM mail_mailname WHERE kind = 'alias' AND {condition} ORDER BY id",
             [parameter],
         ):
             by_id[account_id].aliases.append(alias)
     if Part.RECIPIENTS in parts:
-        for account_id, kind, address in _rows(
+        for account_id, kind, address in execute(
             f"SELECT account_id, kind, address FROM mail_recipient WHERE {condition} ORDER BY id", [parameter]
         ):
             info = by_id[account_id]
@@ -287,7 +278,7 @@ def _fill(infos: Sequence[AccountInfo], site_id: int, parts: Part) -> None:
     if Part.GROUPS in parts:
         _fill_groups(by_id, site_id)
     if Part.FILES in parts:
-        for account_id, *file in _rows(
+        for account_id, *file in execute(
             f"SELECT account_id, name, size, sha256 FROM mail_repositoryfile WHERE {condition} ORDER BY id",
             [parameter],
         ):
@@ -299,7 +290,7 @@ def _fill(infos: Sequence[AccountInfo], site_id: int, parts: Part) -> None:
 def _fill_groups(by_id: dict[int, AccountInfo], site_id: int) -> None:
     """The mail groups of the site in which each account's address stands."""
     condition, parameter = among("member.account_id", list(by_id))
-    for account_id, group in _rows(
+    for account_id, group in execute(
         # CROSS JOIN keeps SQLite from starting at the site, whose names may be a million.
         "SELECT member.account_id, own.local_part FROM mail_mailname member CROSS JOIN mail_recipient r"
         f" CROSS JOIN mail_mailname own WHERE {condition} AND member.kind = 'account'"
@@ -312,7 +303,7 @@ def _fill_groups(by_id: dict[int, AccountInfo], site_id: int) -> None:
 
 def _fill_replies(by_id: dict[int, AccountInfo], condition: str, parameter: Any) -> None:
     replies: dict[int, ReplyInfo] = {}
-    for account_id, reply_id, *values in _rows(
+    for account_id, reply_id, *values in execute(
         "SELECT account_id, id, name, enabled, key, key_where, subject, reply_to, content_type, charset, text,"
         " answers_per_day, remembered_senders, forward, start_date, end_date FROM mail_autoresponder"
         f" WHERE {condition} ORDER BY account_id, position",
@@ -327,7 +318,7 @@ def _fill_replies(by_id: dict[int, AccountInfo], condition: str, parameter: Any)
     if not replies:
         return
     condition, parameter = among("t.autoresponder_id", list(replies))
-    for reply_id, name in _rows(
+    for reply_id, name in execute(
         "SELECT t.autoresponder_id, f.name FROM mail_autoresponderattachment t"
         f" JOIN mail_repositoryfile f ON f.id = t.file_id WHERE {condition} ORDER BY t.id",
         [parameter],
@@ -339,7 +330,7 @@ def buried_files() -> set[str]:
     """The SHA-256 of every repository file that a removed account may still come back with."""
     found: set[str] = set()
     last = 0
-    while rows := _rows(
+    while rows := execute(
         "SELECT id, snapshot FROM mail_grave WHERE id > %s AND snapshot LIKE %s ORDER BY id LIMIT %s",
         [last, '%"sha256"%', CHUNK],
     ):

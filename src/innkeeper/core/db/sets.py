@@ -8,13 +8,17 @@ from typing import Any
 
 from django.db import connection
 
+from innkeeper.core.db.statements import execute
+
 
 def among(column: str, values: Sequence[int] | Sequence[str]) -> tuple[str, Any]:
     """The condition `column` IN `values`, as text and its one parameter.
 
-    One parameter for any number of values: the statement's text stays the same, so it is prepared once, and no
-    engine's bound on parameters is met. Both engines look each value up in the column's index.
+    One parameter for any number of values, so that no engine's bound on parameters is met. There are two texts, for
+    one value and for more: neither engine has to plan a set for one. Both look each value up in the column's index.
     """
+    if len(values) == 1:
+        return f"{column} = %s", values[0]
     if connection.vendor == "postgresql":
         return f"{column} = ANY(%s)", list(values)
     return f"{column} IN (SELECT value FROM json_each(%s))", json.dumps(list(values))
@@ -24,11 +28,11 @@ def execute_each(statement: str, rows: Sequence[Sequence[Any]]) -> None:
     """Execute a statement with each of the rows of parameters."""
     if not rows:
         return
+    if len(rows) == 1:
+        execute(statement, rows[0])  # psycopg's executemany takes more round trips
+        return
     with connection.cursor() as cursor:
-        if len(rows) == 1:
-            cursor.execute(statement, rows[0])  # psycopg's executemany takes more round trips
-        else:
-            cursor.executemany(statement, rows)
+        cursor.executemany(statement, rows)
 
 
 def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from django.db import connection
-
+from innkeeper.core.db.statements import execute
 from innkeeper.core.errors import LimitReached
 from innkeeper.mail.operations.site import Site
 from innkeeper.mail.operations.state import AccountState
@@ -51,13 +50,12 @@ class Limits:
 
     @classmethod
     def of(cls, site: Site) -> Limits:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT name, value FROM hosting_webspacelimit WHERE webspace_id = %s"
-                " AND name IN ('max_box', 'max_redir', 'max_mg', 'max_resp', 'mbox_quota')",
-                [site.webspace_id],
-            )
-            return cls(site.webspace_id, dict(cursor.fetchall()), {})
+        rows = execute(
+            "SELECT name, value FROM hosting_webspacelimit WHERE webspace_id = %s"
+            " AND name IN ('max_box', 'max_redir', 'max_mg', 'max_resp', 'mbox_quota')",
+            [site.webspace_id],
+        )
+        return cls(site.webspace_id, dict(rows), {})
 
     @property
     def quota(self) -> int:
@@ -89,7 +87,6 @@ class Limits:
         if limit == UNLIMITED:
             return sys.maxsize
         if name not in self.left:
-            with connection.cursor() as cursor:
-                cursor.execute(COUNTED[name][0].format(accounts=ACCOUNTS), [self.webspace_id])
-                self.left[name] = limit - int(cursor.fetchone()[0])
+            ((used,),) = execute(COUNTED[name][0].format(accounts=ACCOUNTS), [self.webspace_id])
+            self.left[name] = limit - int(used)
         return self.left[name]

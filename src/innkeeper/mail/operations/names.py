@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db import connection
-
 from innkeeper.core.db.sets import among
+from innkeeper.core.db.statements import execute
 from innkeeper.core.errors import AlreadyExists
 from innkeeper.mail.operations.site import Site
 from innkeeper.mail.operations.state import AccountState
@@ -18,12 +17,10 @@ class Names:
     def __init__(self, site: Site, candidates: Iterable[str]) -> None:
         """Read the holders of all candidates in one statement."""
         condition, parameter = among("local_part", sorted(set(candidates)))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT local_part, account_id FROM mail_mailname WHERE site_id = %s AND {condition}",
-                [site.id, parameter],
-            )
-            self._holders: dict[str, int] = dict(cursor.fetchall())
+        rows = execute(
+            f"SELECT local_part, account_id FROM mail_mailname WHERE site_id = %s AND {condition}", [site.id, parameter]
+        )
+        self._holders: dict[str, int] = dict(rows)
 
     def is_taken(self, name: str) -> bool:
         return name in self._holders

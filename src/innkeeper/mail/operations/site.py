@@ -10,6 +10,7 @@ from django.db import connection
 
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.db.sets import among
+from innkeeper.core.db.statements import execute
 from innkeeper.core.errors import NotAllowed
 from innkeeper.mail.scope import SITE_WITH_OWNER, site_not_found, visible
 
@@ -56,9 +57,7 @@ def lock_sites(actor: Actor, site_ids: Sequence[int] | None) -> dict[int, Site |
         condition, parameters = f"{only} AND {condition}", [parameter, *parameters]
     # Always in the same order: two operations on several webspaces must not wait for each other.
     lock = " FOR NO KEY UPDATE OF w" if connection.vendor == "postgresql" else ""
-    with connection.cursor() as cursor:
-        cursor.execute(f"{_SELECT} WHERE {condition} ORDER BY s.webspace_id, s.id{lock}", parameters)
-        rows = cursor.fetchall()
+    rows = execute(f"{_SELECT} WHERE {condition} ORDER BY s.webspace_id, s.id{lock}", parameters)
     return {row[0]: _site(actor, row) for row in sorted(rows)}
 
 
@@ -73,9 +72,8 @@ def _site(actor: Actor, row: Sequence[Any]) -> Site | NotAllowed:
 def find_sites(site_ids: Sequence[int]) -> list[Site]:
     """Sites inside another domain's operation, which has checked the actor's right and holds the locks."""
     condition, parameter = among("id", site_ids)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT id, ascii_name, webspace_id FROM hosting_site WHERE {condition}", [parameter])
-        return [Site(*row) for row in cursor.fetchall()]
+    rows = execute(f"SELECT id, ascii_name, webspace_id FROM hosting_site WHERE {condition}", [parameter])
+    return [Site(*row) for row in rows]
 
 
 def refuse_mail_user(actor: Actor) -> None:

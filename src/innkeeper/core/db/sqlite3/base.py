@@ -11,13 +11,22 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.db.backends.sqlite3 import base
 
 READS = ("SELECT", "EXPLAIN", "PRAGMA", "VALUES")
+
+
+@lru_cache(maxsize=1024)
+def with_question_marks(statement: str) -> str:
+    """The statement as SQLite's driver takes it."""
+    return base.FORMAT_QMARK_REGEX.sub("?", statement).replace("%%", "%")
+
 
 _thread_locks: dict[str, threading.Lock] = {}
 _registry = threading.Lock()
@@ -67,6 +76,12 @@ class CursorWrapper(base.SQLiteCursorWrapper):
 
     writer: WriterLock
 
+    def convert_query(self, query: str, *, param_names: Sequence[str] | None = None) -> str:
+        if param_names is None:
+            return with_question_marks(query)
+        named: str = super().convert_query(query, param_names=param_names)
+        return named
+
     def execute(self, query: str, params: Any = None) -> Any:
         if self.connection.in_transaction or query.lstrip()[:7].upper().startswith(READS):
             return super().execute(query, params)
@@ -110,6 +125,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
         cursor: CursorWrapper = self.connection.cursor(factory=CursorWrapper)
         cursor.writer = self.writer
         return cursor
+
+    def run(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows of a statement. See `core.db.statements`."""
+        if self.connection is None:
+            self.ensure_connection()
+        if self.needs_rollback:
+            self.validate_no_broken_transaction()
+        if not (self.connection.in_transaction or statement.startswith("SELECT")):
+            with self.cursor() as cursor:  # takes the writer lock
+                cursor.execute(statement, parameters)
+                written: list[tuple[Any, ...]] = cursor.fetchall()
+            return written
+        try:
+            rows: list[tuple[Any, ...]] = self.connection.execute(with_question_marks(statement), parameters).fetchall()
+        except sqlite3.Error:
+            with self.wrap_database_errors:
+                raise
+        return rows
 
     def _start_transaction_under_autocommit(self) -> None:
         self.writer.acquire()
