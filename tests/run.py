@@ -1,7 +1,8 @@
 """Runs the tests: `./innkeeper test [--fast] [pytest's arguments]`.
 
 The fast part has no daemons and takes SQLite. The full run adds large databases, repeats both on a PostgreSQL server of
-its own, then runs the tests with real daemons and those in a browser. Everything that a part starts ends with it.
+its own, then runs the tests with real daemons and those in a browser. Everything that a part starts ends with it; what
+killed runs left is swept away first.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import sys
 import time
 from pathlib import Path
 
-from services.cluster import Cluster
-
 REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY / "src"))
+
+from leftovers import sweep  # noqa: E402 - needs the program's folder
+from services.cluster import Cluster  # noqa: E402
+
 NO_TESTS = 5
 FAST = "not service and not browser and not scale"
 WITHOUT_DAEMONS = "not service and not browser"
@@ -40,6 +44,8 @@ def main(arguments: list[str]) -> int:
     more = [argument for argument in arguments if argument != "--fast"]
     at_once = ["-n", "3", "--dist", "worksteal"]  # some tests wait, so one worker more than cores
     chosen = FAST if fast else WITHOUT_DAEMONS
+    if not fast and (swept := sweep()):
+        print(f"== removed the users that killed runs left: {', '.join(swept)}", flush=True)  # noqa: T201
     codes = [pytest("without daemons, on SQLite", "-m", chosen, *at_once, *more)]
     if not fast:
         with Cluster() as cluster:
