@@ -32,8 +32,8 @@ def sweep() -> list[str]:
     swept = []
     for instance in forgotten(pwd.getpwall()):
         if not processes.of_instance(instance):
-            users.remove(instance)
             comment = users.comment_of(instance)
             passwd.remove(lambda _name, _number, text, wanted=comment: text == wanted)
+            users.remove(instance)
             swept.append(instance.name)
     return swept
