@@ -22,7 +22,7 @@ def forgotten(accounts: Iterable[pwd.struct_passwd]) -> list[Instance]:
         except InstanceError:
             continue
         # Both must agree: the name carries a digest of the folder that the comment names.
-        if account.pw_name == instance.name:
+        if f"{account.pw_name}-".startswith(f"{instance.name}-"):
             found[instance.tag] = instance
     return list(found.values())
 
