@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from innkeeper.hostd import requests, sessions, storage
+from innkeeper.hostd.accounts import Accounts
 from innkeeper.hostd.file_actions import FileActions
 from innkeeper.hostd.file_requests import FileRequest
 from innkeeper.hostd.handlers import Handlers
@@ -28,6 +29,7 @@ class Actions:
         self._instance = instance
         self.handlers = Handlers(instance)
         self._files = FileActions(instance)
+        self.accounts = Accounts(instance)
 
     def do(self, request: requests.Request, client: socket.socket | None = None) -> Any:
         """Do what was asked; what the answer's `result` holds. Raises whatever went wrong.
@@ -51,6 +53,15 @@ class Actions:
                 return self.handlers.users()
             case requests.CheckCommand():
                 return self.handlers.check(request, client)
+            case (
+                requests.EnsureUsers()
+                | requests.RemoveUsers()
+                | requests.EnsureTrees()
+                | requests.MoveTrees()
+                | requests.BuryTrees()
+                | requests.EmptyTreeGrave()
+            ):
+                return self.accounts.do(request)
             case requests.RunHandler():
                 return self.handlers.run(request, client)
             case FileRequest():

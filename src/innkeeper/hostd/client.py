@@ -5,6 +5,7 @@ Each call raises OSError when hostd is away, and HostdError (a RuntimeError) whe
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import socket
@@ -15,9 +16,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from innkeeper.hostd.hosting_accounts import Spec
+
 TIMEOUT_S = 30
 MAX_DESCRIPTORS = 4
 KICK_BATCH = 1_500  # as many of the longest names as a request takes: each looks at every session
+USERS_BATCH = 2_000  # one rewriting of the password file each
+TREES_BATCH = 50  # each gets its rules too
 FIGURES_BATCH = 50  # each is a walk through a mailbox, and the answer is waited for
 
 
@@ -121,6 +126,43 @@ class Client:
     def empty_grave(self, storage: str) -> None:
         """Delete a removed account's storage. One that is not there is no error."""
         self.ask("empty_grave", storage=storage)
+
+    def ensure_users(self, keys: Sequence[str]) -> None:
+        """Make system users of hosting accounts (`s17`, `s17-web`, `d9`, `u5`, `f3`). One that is there is no error."""
+        for start in range(0, len(keys), USERS_BATCH):
+            self.ask("ensure_users", keys=list(keys[start : start + USERS_BATCH]))
+
+    def remove_users(self, keys: Sequence[str]) -> None:
+        """Remove system users of hosting accounts. One that is not there is no error."""
+        for start in range(0, len(keys), USERS_BATCH):
+            self.ask("remove_users", keys=list(keys[start : start + USERS_BATCH]))
+
+    def ensure_trees(self, accounts: Sequence[Spec]) -> dict[str, str]:
+        """Make the trees of hosting accounts whose users are there, domains first; what failed, by the trees' keys."""
+        return self._on_trees("ensure_trees", "accounts", [dataclasses.asdict(spec) for spec in accounts])
+
+    def move_trees(self, moves: Sequence[tuple[Spec, Spec]]) -> dict[str, str]:
+        """Bring trees to their accounts' new places from where they were (new, old); what failed.
+
+        Trees that swap their places belong into one call.
+        """
+        pairs = [[dataclasses.asdict(spec) for spec in pair] for pair in moves]
+        failed: dict[str, str] = self.ask("move_trees", moves=pairs) if pairs else {}
+        return failed
+
+    def bury_trees(self, accounts: Sequence[Spec]) -> dict[str, str]:
+        """Take the trees of removed hosting accounts away; what failed. One that is not there is no error."""
+        return self._on_trees("bury_trees", "accounts", [dataclasses.asdict(spec) for spec in accounts])
+
+    def _on_trees(self, op: str, field: str, items: list[Any]) -> dict[str, str]:
+        failed: dict[str, str] = {}
+        for start in range(0, len(items), TREES_BATCH):
+            failed |= self.ask(op, **{field: items[start : start + TREES_BATCH]})
+        return failed
+
+    def empty_tree_grave(self, keep_s: int) -> int:
+        """Delete the oldest grave of a tree that was made more than `keep_s` ago; how many more are due."""
+        return int(self.ask("empty_tree_grave", keep_s=keep_s))
 
     def programs(self) -> dict[str, dict[str, Any]]:
         """State, pid and start (epoch seconds) of each program of the instance."""

@@ -6,6 +6,7 @@ root process would read as configuration; paths and arguments are for the proces
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from typing import Any
 
 from innkeeper.hostd import file_requests
 from innkeeper.hostd.file_requests import FileRequest
+from innkeeper.hostd.hosting_accounts import BIGGEST_ID, DOMAIN, HOSTINGS, KEY, KINDS, NAME, Spec
+from innkeeper.hostd.trees import Move
 
 MAX_LINE_BYTES = 512 * 1024
 MAX_ITEMS = 2_000
@@ -96,7 +99,61 @@ class RunHandler:
     open_files: int
 
 
-Request = Kick | Figures | EmptyGrave | Programs | Control | HandlerUsers | CheckCommand | RunHandler | FileRequest
+@dataclass(frozen=True, slots=True)
+class EnsureUsers:
+    """Make system users of hosting accounts."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveUsers:
+    """Remove system users of hosting accounts."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureTrees:
+    """Make the folder trees of hosting accounts, whose users are there."""
+
+    accounts: tuple[Spec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveTrees:
+    """Give the trees of renamed hosting accounts their new places."""
+
+    moves: tuple[Move, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuryTrees:
+    """Take the trees of removed hosting accounts away."""
+
+    accounts: tuple[Spec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyTreeGrave:
+    """Delete one grave that is older than some seconds."""
+
+    keep_s: int
+
+
+HostingRequest = EnsureUsers | RemoveUsers | EnsureTrees | MoveTrees | BuryTrees | EmptyTreeGrave
+Request = (
+    Kick
+    | Figures
+    | EmptyGrave
+    | Programs
+    | Control
+    | HandlerUsers
+    | CheckCommand
+    | RunHandler
+    | FileRequest
+    | HostingRequest
+)
 
 ACTIONS = ("start", "stop", "restart")
 
@@ -165,6 +222,51 @@ def _run_handler(data: dict[str, Any]) -> RunHandler:
     )
 
 
+def _spec(value: Any) -> Spec:
+    if not isinstance(value, dict) or value.keys() != {field.name for field in dataclasses.fields(Spec)}:
+        raise BadRequestError("account: wants an object with the fields of a hosting account")
+    for name in ("id", "webspace", "site"):
+        if type(value[name]) is not int or not 0 < value[name] <= BIGGEST_ID:
+            raise BadRequestError(f"{name}: a value is not allowed")
+    if value["kind"] not in KINDS or value["hosting"] not in HOSTINGS or not isinstance(value["native"], bool):
+        raise BadRequestError("kind, hosting, native: a value is not allowed")
+    if not isinstance(value["writable"], bool):
+        raise BadRequestError("writable: a value is not allowed")
+    _text(value["domain"], DOMAIN, "domain")
+    if value["kind"] == "domain":
+        if value["name"] != "" or value["id"] != value["site"]:
+            raise BadRequestError("name, site: a value is not allowed")
+    else:
+        _text(value["name"], NAME, "name")
+    return Spec(**value)
+
+
+def _specs(values: Any) -> tuple[Spec, ...]:
+    if not isinstance(values, list) or len(values) > MAX_ITEMS:
+        raise BadRequestError(f"accounts: wants a list of at most {MAX_ITEMS}")
+    return tuple(map(_spec, values))
+
+
+def _moves(values: Any) -> tuple[Move, ...]:
+    if not isinstance(values, list) or len(values) > MAX_ITEMS:
+        raise BadRequestError(f"moves: wants a list of at most {MAX_ITEMS}")
+    moves = []
+    for value in values:
+        if not isinstance(value, list) or len(value) != 2:
+            raise BadRequestError("moves: wants pairs of accounts")
+        move = Move(_spec(value[0]), _spec(value[1]))
+        if move.spec.key != move.old.key:
+            raise BadRequestError("moves: a pair is not one account")
+        moves.append(move)
+    return tuple(moves)
+
+
+def _seconds(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**32:
+        raise BadRequestError("keep_s: a value is not allowed")
+    return value
+
+
 _BUILD: dict[str, tuple[set[str], Callable[[dict[str, Any]], Request]]] = {
     "kick": ({"usernames"}, lambda d: Kick(_texts(d["usernames"], USERNAME, "usernames"))),
     "figures": ({"storages"}, lambda d: Figures(_texts(d["storages"], STORAGE, "storages"))),
@@ -176,6 +278,12 @@ _BUILD: dict[str, tuple[set[str], Callable[[dict[str, Any]], Request]]] = {
         {"user", "path"},
         lambda d: CheckCommand(_text(d["user"], USER, "user"), _text(d["path"], PATH, "path")),
     ),
+    "ensure_users": ({"keys"}, lambda d: EnsureUsers(_texts(d["keys"], KEY, "keys"))),
+    "remove_users": ({"keys"}, lambda d: RemoveUsers(_texts(d["keys"], KEY, "keys"))),
+    "ensure_trees": ({"accounts"}, lambda d: EnsureTrees(_specs(d["accounts"]))),
+    "move_trees": ({"moves"}, lambda d: MoveTrees(_moves(d["moves"]))),
+    "bury_trees": ({"accounts"}, lambda d: BuryTrees(_specs(d["accounts"]))),
+    "empty_tree_grave": ({"keep_s"}, lambda d: EmptyTreeGrave(_seconds(d["keep_s"]))),
     "run_handler": ({"run", "user", "argv", "environment", *LIMITS}, _run_handler),
 }
 
