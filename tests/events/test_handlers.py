@@ -16,6 +16,7 @@ from innkeeper.core.sealing import unseal
 from innkeeper.events import operations, queries, system
 from innkeeper.events.models import Attempt, Delivery, EventHandler
 from innkeeper.events.operations import HandlerChanges, NewHandler, Replay, Saved
+from innkeeper.hostd.client import CommandCheck
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("machine")]
 
@@ -177,6 +178,24 @@ def test_another_event_must_know_the_placeholders_and_cancels_what_waits() -> No
     waiting.refresh_from_db()
     done.refresh_from_db()
     assert (waiting.state, done.state) == ("cancelled", "done")
+
+
+def test_of_two_changes_at_once_one_is_refused(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = create().handler
+    look = machine.check_command
+
+    def meanwhile(user: str, path: str) -> CommandCheck:
+        monkeypatch.setattr(machine, "check_command", look)
+        operations.update_handler(
+            ADMINISTRATOR, row.pk, HandlerChanges(event="mailname_create", command=f"{SCRIPT} <new_mailname> x")
+        )
+        return look(user, path)
+
+    monkeypatch.setattr(machine, "check_command", meanwhile)
+    with pytest.raises(Failed, match="Somebody else changed this handler"):
+        operations.update_handler(ADMINISTRATOR, row.pk, HandlerChanges(command=f"{SCRIPT} <new_phone> x"))
+    row.refresh_from_db()
+    assert (row.event, row.command) == ("mailname_create", f"{SCRIPT} <new_mailname> x")
 
 
 def test_several_are_switched_and_removed_and_each_missing_one_is_named() -> None:

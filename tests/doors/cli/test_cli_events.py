@@ -181,6 +181,7 @@ def test_deliveries_with_their_output_and_replay(run: Run) -> None:
         delivery=delivery, number=1, started_at=timezone.now(), duration_ms=12, exit_status=3, stderr="no\x1b[31mdisk\n"
     )
     code, out, _ = run("event-handler", "delivery", str(delivery.pk))
+    assert "\n\nattempt 1 at " in out
     assert "exit status 3, after 12 ms\n--- stderr\nno\\x1b[31mdisk\n" in out
     found = json.loads(run("event-handler", "deliveries", "--handler", str(id), "--since", "1h", "--json")[1])
     assert [(each["id"], each["test"], each["state"]) for each in found["deliveries"]] == [

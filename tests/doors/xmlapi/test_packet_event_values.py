@@ -15,7 +15,8 @@ from packet_client import request
 
 from innkeeper.accounts.visits import record_login, record_logout
 from innkeeper.core.actor import Actor, ActorKind, Door
-from innkeeper.core.models import OutboxEvent
+from innkeeper.core.models import OutboxEvent, SecretEvent
+from innkeeper.core.sealing import unseal
 from innkeeper.events.catalogue import EVENTS
 
 pytestmark = pytest.mark.django_db
@@ -293,3 +294,30 @@ def test_an_operation_raises_its_event_with_the_documented_values(name: str) -> 
 
 def test_every_event_that_is_raised_has_an_example() -> None:
     assert set(EXAMPLES) == {event.name for event in EVENTS.values() if event.is_raised}
+
+
+@pytest.mark.parametrize(
+    ("name", "passwords"),
+    [
+        ("client_create", {"new_password": "s3cret-Loaf"}),
+        ("client_update", {"new_password": "n3w-Loafs"}),
+        ("mailname_update", {"new_password": "Mz7!other-Moon"}),
+        ("phys_hosting_create", {"new_system_user_password": "Kx4!paper-Moon"}),
+    ],
+)
+def test_a_new_password_is_kept_sealed_where_a_handler_is_to_get_it(name: str, passwords: dict[str, str]) -> None:
+    packet_world.build()
+    SecretEvent.objects.create(event=name)
+    send(EXAMPLES[name].before)
+    send(EXAMPLES[name].packet)
+    row = OutboxEvent.objects.filter(event=name).latest("pk")
+    assert row.sealed is not None
+    assert json.loads(unseal(row.sealed)) == passwords
+
+
+def test_none_is_kept_where_no_handler_is_to_get_it() -> None:
+    packet_world.build()
+    for name in ("mailname_update", "phys_hosting_create"):
+        send(EXAMPLES[name].before)
+        send(EXAMPLES[name].packet)
+    assert not OutboxEvent.objects.filter(sealed__isnull=False).exists()

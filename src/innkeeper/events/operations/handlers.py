@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from innkeeper.core.actor import Actor
 from innkeeper.core.db.sets import among
-from innkeeper.core.errors import InvalidValue, NotFound, Refused
+from innkeeper.core.errors import Failed, InvalidValue, NotFound, Refused
 from innkeeper.core.events import EventType
 from innkeeper.core.operation import Operation, Outcome
 from innkeeper.core.sealing import seal
@@ -56,7 +56,7 @@ def update_handler(actor: Actor, id: int, changes: HandlerChanges) -> Saved:
     Raises NotAllowed, NotFound (handler, event), InvalidValue, Failed.
     """
     row = find_handler(actor, id)
-    before = row.event
+    before, read_at = row.event, row.updated_at
     given = {each.name: getattr(changes, each.name) for each in fields(HandlerChanges)}
     changed = [name for name, value in given.items() if value is not None and name != "new_secret"]
     for name in changed:
@@ -72,8 +72,9 @@ def update_handler(actor: Actor, id: int, changes: HandlerChanges) -> Saved:
         # Only what was asked for is written: the deliveries keep figures of their own in the row.
         names = [*changed, "user", "updated_at", *(["sealed_secret"] if secret else [])]
         values = {name: getattr(row, name) for name in names}
-        if not EventHandler.objects.filter(pk=row.pk).update(**values):
-            raise _missing(row.pk)
+        if not EventHandler.objects.filter(pk=row.pk, updated_at=read_at).update(**values):
+            find_handler(actor, row.pk)
+            raise Failed("Somebody else changed this handler at the same moment. Look at it, and try again.")
         if row.event != before and (count := _cancel(row)):
             warnings += (f"{count} deliveries of {before} that waited for this handler were cancelled.",)
         refresh_secret_events()

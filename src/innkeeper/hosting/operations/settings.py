@@ -29,6 +29,7 @@ class CheckedHosting:
     code: int | None = None
     ftp_login: str | None = None
     ftp_password: str | None = field(default=None, repr=False)
+    clear_password: str | None = field(default=None, repr=False)
 
 
 def check_hosting(request: HostingSettings | None, *, webspace: bool, new: bool) -> CheckedHosting | None:
@@ -51,14 +52,15 @@ def check_hosting(request: HostingSettings | None, *, webspace: bool, new: bool)
         )
     if login is not None:
         system_user(login)
-    stored = None
+    stored = clear = None
     if password:
         if request.properties.get("ftp_password_type") == "crypt":
             stored = passwords.import_hash(password, field="ftp_password")
         else:
             passwords.check(password, login or "", field="ftp_password")
             stored = "" if is_planning() else passwords.hash_mail(password)
-    return CheckedHosting(request.type, properties, ftp_login=login, ftp_password=stored)
+            clear = password
+    return CheckedHosting(request.type, properties, ftp_login=login, ftp_password=stored, clear_password=clear)
 
 
 def _url(text: str) -> str:
@@ -110,10 +112,12 @@ def write_hosting(operation: Operation, site: Site, webspace: Webspace, checked:
     if site.parent_id is not None:
         return  # the subdomain's own events tell of its hosting
     record_forwarding(operation, site, webspace, forwarded)
+    secrets = {"system_user_password": checked.clear_password} if checked.clear_password and is_main else None
     if is_virtual and was_virtual:
-        operation.event(events.PHYS_HOSTING_UPDATE, site.pk, old=before, new=described(site, webspace))
+        after = described(site, webspace)
+        operation.event(events.PHYS_HOSTING_UPDATE, site.pk, old=before, new=after, secrets=secrets)
     elif is_virtual:
-        operation.event(events.PHYS_HOSTING_CREATE, site.pk, new=described(site, webspace))
+        operation.event(events.PHYS_HOSTING_CREATE, site.pk, new=described(site, webspace), secrets=secrets)
     elif was_virtual:
         record_hosting_end(operation, site, old_login)
 

@@ -20,7 +20,7 @@ from innkeeper.mail.operations.rings import Forwarding
 from innkeeper.mail.operations.site import Site, lock_site, refuse_mail_user
 from innkeeper.mail.operations.state import AccountState, load, update
 from innkeeper.mail.queries import require_site
-from innkeeper.mail.requests import UNSET, AccountChange, AccountRef, RenameAccount, UpdateAccounts
+from innkeeper.mail.requests import UNSET, AccountChange, AccountRef, RenameAccount, Unset, UpdateAccounts
 from innkeeper.mail.scope import account_not_found
 
 
@@ -48,7 +48,8 @@ def update_accounts(actor: Actor, request: UpdateAccounts) -> list[Outcome[Accou
                 outcomes.append(Outcome(AccountRef(None, change.name), refused))
                 continue
             outcomes.append(Outcome(AccountRef(after.id, after.name)))
-            _record(operation, desk.site, before, after, f"{request.mode}: {_mentioned(change)}")
+            detail = f"{request.mode}: {_mentioned(change)}"
+            _record(operation, desk.site, before, after, detail, clear=_clear_password(item.change))
             if after.password != before.password or (before.mailbox_enabled and not after.mailbox_enabled):
                 ended.append(desk.site.address(after.name))
         desk.book.write()
@@ -97,9 +98,29 @@ def _move_memberships(site: Site, old_name: str, new_name: str) -> None:
         cursor.execute(f"UPDATE mail_recipient SET address = %s WHERE address = %s AND {here}", [new, old, site.id])
 
 
-def _record(operation: Operation, site: Site, before: AccountState, after: AccountState, detail: str) -> None:
+def _record(
+    operation: Operation,
+    site: Site,
+    before: AccountState,
+    after: AccountState,
+    detail: str,
+    *,
+    clear: str | None = None,
+) -> None:
     operation.audit("mailname", after.id, site.address(after.name), detail)
-    operation.event(MAILNAME_UPDATE, after.id, old=_event_values(site, before), new=_event_values(site, after))
+    operation.event(
+        MAILNAME_UPDATE,
+        after.id,
+        old=_event_values(site, before),
+        new=_event_values(site, after),
+        secrets=None if clear is None else {"password": clear},
+    )
+
+
+def _clear_password(change: AccountChange) -> str | None:
+    """The new password, where it was not sent as a hash."""
+    password = change.password
+    return password.value if not isinstance(password, Unset) and password.kind == "plain" else None
 
 
 def _event_values(site: Site, state: AccountState) -> dict[str, object]:

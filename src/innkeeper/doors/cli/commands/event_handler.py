@@ -183,7 +183,7 @@ def _delivery(options: Namespace) -> int:
         if name != "tries" and found is not None:
             output.line(f"{name + ':':<13} {str(found).lower() if isinstance(found, bool) else found}")
     for each in result["tries"]:
-        output.line(f"\nattempt {each['number']} at {each['started_at']}: {_ended(each)}")
+        output.lines(f"\nattempt {each['number']} at {each['started_at']}: {_ended(each)}")
         for stream in ("stdout", "stderr"):
             if each[stream]:
                 output.line(f"--- {stream}")
