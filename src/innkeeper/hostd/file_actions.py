@@ -13,7 +13,7 @@ from innkeeper.hostd import files
 from innkeeper.hostd.become import ChildFailedError, Identity, run_as
 from innkeeper.hostd.file_requests import FileRequest, HostingOf
 from innkeeper.hostd.folders import FOLDER
-from innkeeper.hostd.requests import BadRequestError
+from innkeeper.hostd.hosting_accounts import user_name
 from innkeeper.instance.config import Instance
 
 CHILDREN = 8
@@ -36,38 +36,38 @@ class FileActions:
         self._slots = threading.BoundedSemaphore(CHILDREN)
 
     def do(self, request: FileRequest) -> Carried:
-        """Do a request as the account that it is about. Raises BadRequestError, ChildFailedError."""
-        identity = self._identity(request.account)
-        if not self._slots.acquire(timeout=PATIENCE_S):
-            raise BadRequestError("too many requests about files at once")
+        """Do a request as the account that it is about. Raises ChildFailedError."""
         try:
+            identity = self._identity(request.account)
             root = self._root(request.account)
+        except LookupError:
+            return Carried({"refused": "no-account"}, ())
+        try:
+            if not self._slots.acquire(timeout=PATIENCE_S):
+                return Carried({"refused": "busy"}, ())
             try:
                 seconds = files.MAX_SECONDS.get(type(request), files.SECONDS)
                 value, descriptors = run_as(identity, lambda: files.do(root, request), keep=[root], seconds=seconds)
             finally:
-                os.close(root)
+                self._slots.release()
         finally:
-            self._slots.release()
+            os.close(root)
         return Carried(value, _regular(descriptors))
 
     def _identity(self, account: HostingOf) -> Identity:
-        """The system user of a webspace, with all its groups. Raises BadRequestError if there is none."""
-        try:
-            return Identity.of(f"{self._instance.name}-s{account.webspace}")
-        except (KeyError, ValueError):
-            raise BadRequestError("account: has no system user") from None
+        """The system user of a webspace, with all its groups. Raises LookupError if there is none."""
+        return Identity.of(user_name(self._instance, f"s{account.webspace}"))
 
     def _root(self, account: HostingOf) -> int:
         """The folder of a domain, good for reaching what is in it as far as the account may, and for nothing else.
 
-        Both folders on the way are root's, so no link can lead elsewhere. Raises BadRequestError if there is none.
+        Both folders on the way are root's, so no link can lead elsewhere. Raises LookupError if there is none.
         """
         vhosts = os.open(self._instance.vhosts, FOLDER)
         try:
             return os.open(account.domain, FOLDER, dir_fd=vhosts)
         except OSError:
-            raise BadRequestError("account: has no folder") from None
+            raise LookupError(account.domain) from None
         finally:
             os.close(vhosts)
 

@@ -1,0 +1,110 @@
+"""The files of a site: who may see them, and how hostd's refusals read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from innkeeper.core.actor import Actor
+from innkeeper.core.errors import AlreadyExists, Failed, InvalidValue, LimitReached, NotAllowed, NotFound, Refused
+from innkeeper.hostd.client import HostdError
+from innkeeper.hostd.file_client import Entry, FileRefusedError, Files, Page, Trashed
+from innkeeper.hostd.file_requests import HostingOf
+from innkeeper.hosting.filenames import Path
+from innkeeper.hosting.models import Site
+from innkeeper.hosting.queries import find_site, visible_sites
+from innkeeper.jobs.services import services
+
+__all__ = ["Entry", "Page", "Path", "SiteFiles", "Trashed", "answered", "files_of", "hosted_sites"]
+
+PAGE = 100
+NO_FILES = "This site has no files: it has no web hosting, or its folder is still being made."
+
+REFUSALS: dict[str, tuple[type[Refused], str]] = {
+    "missing": (NotFound, "It is not there any more. Somebody may have renamed or removed it."),
+    "exists": (AlreadyExists, "Something of this name is there already. Use another name, or remove that first."),
+    "link": (InvalidValue, "This is a link, and links are not followed here."),
+    "denied": (NotAllowed, "The site's own account may not do this here."),
+    "full": (LimitReached, "There is no room left for it."),
+    "name": (InvalidValue, "This cannot go there: a folder does not go into itself, and names have their limits."),
+    "elsewhere": (InvalidValue, "This lies on another disk and cannot be moved."),
+    "no-file": (InvalidValue, "This is no file that could be read."),
+    "incomplete": (InvalidValue, "The file came incompletely. Upload it again."),
+    "too-large": (LimitReached, "This is more than is packed at once: 512 MB in 20,000 files. Select less."),
+    "too-deep": (LimitReached, "Its folders are too deep. Remove some of them by FTP or a shell."),
+    "time": (LimitReached, "This took too long and was given up. Select less."),
+    "busy": (Failed, "The server is busy with other files. Try again in a moment."),
+    "no-account": (NotFound, NO_FILES),
+    "failed": (Failed, "The server could not do this. Its log says why."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFiles:
+    """A site in somebody's scope, and the way to its files."""
+
+    site: Site
+    files: Files
+
+
+def hosted_sites(actor: Actor) -> list[Site]:
+    """The sites in scope that have files of their own, by name."""
+    hosted = visible_sites(actor).filter(
+        hosting_type__in=(Site.Hosting.VIRTUAL, Site.Hosting.FRAME_FORWARDING), parent=None, webspace__isnull=False
+    )
+    return list(hosted.order_by("ascii_name")[:500])
+
+
+def files_of(actor: Actor, site_id: int) -> SiteFiles:
+    """The files of a site in scope. Raises NotFound, of a foreign site as of one that never was."""
+    site = find_site(actor, id=site_id)
+    if site.webspace_id is None:
+        raise NotFound(NO_FILES)
+    try:
+        client = services()
+    except RuntimeError as error:
+        raise Failed("There is no server to ask about files here.") from error
+    return SiteFiles(site, Files(client, HostingOf(site.webspace_id, site.ascii_name)))
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Turn what hostd says, or does not say, into refusals that every door knows."""
+    try:
+        yield
+    except FileRefusedError as refusal:
+        raise refusal_of(refusal.code) from refusal
+    except (OSError, HostdError) as error:
+        raise Failed("The server did not answer. Look whether it was done before you try again.") from error
+
+
+def refusal_of(code: str) -> Refused:
+    """The refusal of a code."""
+    kind, message = REFUSALS.get(code, REFUSALS["failed"])
+    return kind(message)
+
+
+def folder(files: SiteFiles, path: Path, *, order: str = "name", descending: bool = False, start: int = 0) -> Page:
+    """A page of a folder."""
+    with answered():
+        return files.files.page(path, order, descending=descending, start=start, count=PAGE)
+
+
+def look(files: SiteFiles, path: Path) -> Entry:
+    """One object."""
+    with answered():
+        return files.files.look(path)
+
+
+def trashed(files: SiteFiles) -> tuple[list[Trashed], int]:
+    """The latest objects in the trash, and how many there are."""
+    with answered():
+        return files.files.trashed()
+
+
+def opened(files: SiteFiles, path: Path) -> tuple[Entry, IO[bytes]]:
+    """A file, opened for reading as the account."""
+    with answered():
+        return files.files.download(path)

@@ -1,0 +1,92 @@
+"""A hosting account on disk for tests of doors: a tree, a real system user, and hostd's part about files before it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from innkeeper.hostd.client import Client
+from innkeeper.hostd.file_actions import FileActions
+from innkeeper.hostd.requests import Request
+from innkeeper.hostd.server import Server
+
+FOLDERS = {"httpdocs": 0o755, "private": 0o700, ".trash": 0o700}
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A machine with hosting accounts, all of one system user."""
+
+    vhosts: Path
+    user: str
+    client: Client
+
+    def tree(self, domain: str) -> Path:
+        """A new tree as it is laid out: the root and `conf` are root's, the rest is the account's."""
+        owner = pwd.getpwnam(self.user)
+        root = self.vhosts / domain
+        if root.exists():
+            shutil.rmtree(root)
+        root.mkdir()
+        root.chmod(0o755)
+        for name, mode in FOLDERS.items():
+            (root / name).mkdir(mode=mode)
+            os.chown(root / name, owner.pw_uid, owner.pw_gid)
+        (root / "conf").mkdir(mode=0o700)
+        return root
+
+    def own(self, path: Path) -> None:
+        """Give what a test made to the account."""
+        owner = pwd.getpwnam(self.user)
+        os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+
+
+class OnlyFiles:
+    """The part of hostd's actions that is about files."""
+
+    def __init__(self, instance: Any) -> None:
+        self.files = FileActions(instance)
+
+    def do(self, request: Request, client: socket.socket | None = None) -> Any:
+        return self.files.do(request)  # type: ignore[arg-type]
+
+
+@contextmanager
+def hosting_machine() -> Iterator[Hosted]:
+    """Make the user and serve hostd's socket. The accounts' ids do not matter: all have the one user."""
+    from pytest import MonkeyPatch
+
+    folder = Path(tempfile.mkdtemp(prefix="ik-"))
+    folder.chmod(0o700)
+    vhosts = folder / "vhosts"
+    vhosts.mkdir(mode=0o711)
+    user = f"ikt{secrets.token_hex(3)}"
+    subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", user], check=True)
+    try:
+        with MonkeyPatch.context() as patch:
+            patch.setattr("innkeeper.hostd.file_actions.user_name", lambda _instance, _key: user)
+            server = Server(OnlyFiles(SimpleNamespace(name=user, vhosts=vhosts)), frozenset({0}))  # type: ignore[arg-type]
+            listener = server.listen(folder / "hostd.sock", 0)
+            thread = threading.Thread(target=server.serve, args=(listener,), daemon=True)
+            thread.start()
+            client = Client(folder / "hostd.sock")
+            patch.setattr("innkeeper.hosting.files.services", lambda: client)
+            yield Hosted(vhosts, user, client)
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+            thread.join()
+    finally:
+        subprocess.run(["userdel", user], check=True)
+        shutil.rmtree(folder)
