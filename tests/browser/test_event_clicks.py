@@ -153,6 +153,30 @@ def test_a_command_is_put_together_with_clicks_and_judged_meanwhile(
     assert (handler.command, handler.priority) == (f"{SCRIPT} <new_contact_name> <new_login_name>", 100)
 
 
+def test_the_secret_of_a_webhook_is_shown_once(open_page: Open, admin: Account) -> None:
+    page = open_page("admin", scheme="dark", width=390)
+    page.goto("/events/new/?event=mailname_create")
+    page.get_by_label("A request to a web server").check()
+    expect(page.get_by_label("Command", exact=True)).to_be_hidden()
+    page.get_by_role("textbox", name="Address").fill("http://example.com/in")
+    page.keyboard.press("Tab")
+    expect(page.locator("#id_url_error")).to_be_visible()
+    page.get_by_role("textbox", name="Address").fill("https://example.com/in")
+    page.get_by_role("button", name="Create handler").click()
+    expect(page.get_by_role("heading", name="Signing secret", level=1)).to_be_focused()
+    secret = page.locator("pre code").inner_text()
+    assert len(secret) > 40
+    assert violations(page) == []
+    page.reload()
+    expect(page.get_by_role("textbox", name="Address")).to_have_value("https://example.com/in")
+    assert secret not in page.content()
+    page.get_by_role("button", name="Make a new secret").click()
+    expect(page.get_by_role("heading", name="Signing secret", level=1)).to_be_visible()
+    assert page.locator("pre code").inner_text() != secret
+    page.get_by_role("link", name="I have copied it").click()
+    expect(page.get_by_role("textbox", name="Address")).to_have_value("https://example.com/in")
+
+
 def test_the_page_of_an_open_delivery_follows_it(open_page: Open, admin: Account) -> None:
     happened("client_create")
     handler = make_handler()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import html
 import re
+import shlex
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,9 +19,14 @@ from django.utils import timezone
 
 from innkeeper.accounts.models import Account
 from innkeeper.core.errors import Failed
+from innkeeper.core.models import AuditEntry
+from innkeeper.core.sealing import unseal
+from innkeeper.doors.cli.commands.event_handler import COMMANDS
+from innkeeper.doors.cli.parser import Parser
 from innkeeper.events import system
 from innkeeper.events.catalogue import EVENTS
 from innkeeper.events.models import Delivery, EventHandler
+from innkeeper.events.operations import NewHandler
 from tests.deliveries import COMMAND, make_attempt, make_delivery, make_handler
 from tests.events.handler_world import SCRIPT, Machine, happened
 
@@ -26,7 +34,8 @@ pytestmark = pytest.mark.django_db
 LogIn = Callable[..., Client]
 PAGES = ["/events/", "/events/choose/", "/events/new/?event=client_create", "/events/deliveries/", "/events/7/",
          "/events/7/api/", "/events/7/replay/", "/events/7/choose/", "/events/deliveries/7/"]  # fmt: skip
-ACTIONS = ["/events/new/", "/events/bulk/", "/events/7/", "/events/7/test/", "/events/7/resume/", "/events/7/secret/",
+ACTIONS = ["/events/deliveries/kept/",
+           "/events/new/", "/events/bulk/", "/events/7/", "/events/7/test/", "/events/7/resume/", "/events/7/secret/",
            "/events/7/replay/", "/events/deliveries/7/replay/", "/events/new/check/command/"]  # fmt: skip
 
 
@@ -444,15 +453,68 @@ def test_a_time_without_events_offers_no_replay(client: Client) -> None:
     assert "There is nothing to replay" in page and 'type="submit">Replay' not in page
 
 
-def test_the_drawer_holds_the_commands_that_make_the_handler(client: Client) -> None:
-    handler = make_handler(priority=75, timeout_s=9)
-    page = text_of(client.get(f"/events/{handler.pk}/api/", headers={"HX-Request": "true"}))
-    assert (
-        f"./innkeeper event-handler create --event client_create --priority 75 --user handlers --command '{COMMAND}'"
-        in page
-    )
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"priority": -7, "timeout_s": 9, "memory_mb": 64, "output_kb": 1, "open_files": 99, "enabled": False},
+        {"user": "it's", "command": f"""{SCRIPT} 'one "two"' $(no) <new_email>""", "pass_secrets": True},
+        {"kind": "webhook", "url": "https://example.com/a?b=c&d='e'", "user": "", "command": "", "allow_private": True},
+    ],
+)
+def test_the_drawer_holds_the_command_that_would_make_the_handler(changes: dict[str, Any], client: Client) -> None:
+    handler = make_handler(**changes)
+    response = client.get(f"/events/{handler.pk}/api/", headers={"HX-Request": "true"})
+    texts = [html.unescape(text) for text in re.findall(r"<code>([^<]+)</code>", response.content.decode())]
+    words = shlex.split(texts[0])
+    assert words[:3] == ["./innkeeper", "event-handler", "create"] and "<get-last-id/>" in texts[-1]
+    parser = Parser("event-handler create", "")
+    COMMANDS["create"].arguments(parser)
+    defaults = asdict(NewHandler("", kind=handler.kind))
+    said = {name: value for name, value in vars(parser.parse(words[3:])).items() if value is not None}
+    stored = {name: getattr(handler, name) for name in defaults}
+    assert {name: said.get(name, value) for name, value in defaults.items()} == stored
+
+
+def test_the_drawer_holds_the_command_as_plesk_has_it(client: Client) -> None:
+    page = text_of(client.get(f"/events/{make_handler(priority=75).pk}/api/"))
     assert f"event_handler --create -command '{COMMAND}' -priority 75 -user handlers -event client_create" in page
-    assert "--timeout 9" in page and "<get-last-id/>" in page
+    assert "event_handler" not in text_of(
+        client.get(f"/events/{make_handler(kind='webhook', url='https://a.test').pk}/api/")
+    )
+
+
+def test_the_secret_of_a_webhook_is_shown_once_and_kept_nowhere(client: Client) -> None:
+    values = form(kind="webhook", url="https://example.com/in", user="handlers", command="/left/over.sh")
+    response = client.post("/events/new/", values, headers={"HX-Request": "true"})
+    handler = EventHandler.objects.get()
+    page = text_of(response)
+    secret = unseal(handler.sealed_secret)
+    assert secret in page and response.headers["HX-Push-Url"] == f"/events/{handler.pk}/"
+    assert response.headers["HX-Retarget"] == "#content" and response.headers["Cache-Control"] == "no-store"
+    assert (handler.kind, handler.url, handler.command) == ("webhook", "https://example.com/in", "")
+    for path in (f"/events/{handler.pk}/", "/events/", f"/events/{handler.pk}/api/"):
+        assert secret not in text_of(client.get(path))
+    assert all(secret not in str(each.get_decoded()) for each in Session.objects.all())
+    assert all(secret not in each.detail for each in AuditEntry.objects.all())
+    page = text_of(client.post(f"/events/{handler.pk}/secret/"))
+    handler.refresh_from_db()
+    assert unseal(handler.sealed_secret) in page and secret not in page
+
+
+def test_a_command_has_no_secret_to_make_anew(client: Client) -> None:
+    assert client.post(f"/events/{make_handler().pk}/secret/").status_code == 404
+
+
+def test_how_long_the_log_is_kept_is_set(client: Client) -> None:
+    assert "30 days" in text_of(client.get("/events/deliveries/"))
+    assert "The log is kept for 90 days." in text_of(
+        client.post("/events/deliveries/kept/", {"days": "90"}, follow=True)
+    )
+    for days in ("0", "x", "", "9" * 30):
+        response = client.post("/events/deliveries/kept/", {"days": days})
+        assert response.status_code == 422 and 'id="id_days_error"' in text_of(response)
+    assert "90 days" in text_of(client.get("/events/deliveries/"))
 
 
 @pytest.mark.parametrize("path", ["/events/99/", "/events/99/api/", "/events/99/replay/", "/events/deliveries/99/",

@@ -196,3 +196,11 @@ class RangeForm(forms.Form):
         values = self.cleaned_data
         until = values["until"] or timezone.now().replace(microsecond=0) + timedelta(seconds=1)
         return Replay(handler_id=handler, since=values["since"], until=until)
+
+
+class RetentionForm(forms.Form):
+    """How long the log is kept."""
+
+    days = _number(
+        label=gettext_lazy("Days"), help_text=gettext_lazy("Then events, deliveries and output are deleted.")
+    )

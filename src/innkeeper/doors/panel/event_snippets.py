@@ -13,6 +13,13 @@ from innkeeper.doors.panel.snippets import VERSION
 from innkeeper.events.models import EventHandler, HandlerKind
 from innkeeper.events.operations import LIMITS
 
+_LIMIT_OPTIONS = {
+    "--timeout": "timeout_s",
+    "--memory": "memory_mb",
+    "--output": "output_kb",
+    "--open-files": "open_files",
+}
+
 
 def snippets(handler: EventHandler) -> list[tuple[str, str]]:
     """Texts with their titles."""
@@ -33,10 +40,15 @@ def command_line(handler: EventHandler) -> str:
         words += ["--webhook", handler.url]
     else:
         words += ["--user", handler.user, "--command", handler.command]
-    if handler.pass_secrets:
-        words.append("--pass-secrets")
-    if handler.timeout_s != LIMITS["timeout_s"].default:
-        words += ["--timeout", str(handler.timeout_s)]
+    switches = {
+        "--allow-private": handler.allow_private,
+        "--pass-secrets": handler.pass_secrets,
+        "--disabled": not handler.enabled,
+    }
+    words += [option for option, is_set in switches.items() if is_set]
+    for option, name in _LIMIT_OPTIONS.items():
+        if getattr(handler, name) != LIMITS[name].default:
+            words += [option, str(getattr(handler, name))]
     return shlex.join(words)
 
 

@@ -57,6 +57,7 @@ urlpatterns = [
     path("events/<int:number>/api/", event_handler.api, name="event-api"),
     path("events/<int:number>/replay/", event_log.replay_range, name="event-replay"),
     path("events/deliveries/", event_log.log, name="event-log"),
+    path("events/deliveries/kept/", event_log.retention, name="event-retention"),
     path("events/deliveries/<int:number>/", event_log.delivery, name="event-delivery"),
     path("events/deliveries/<int:number>/replay/", event_log.again, name="event-again"),
     path("files/", files.site_list, name="files-sites"),

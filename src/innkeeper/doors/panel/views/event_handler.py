@@ -162,7 +162,9 @@ def _saved(request: PanelRequest, saved: Saved, text: str, target: str) -> HttpR
     context = {"section": "events", "handler": saved.handler, "secret": saved.secret_once, "text": text}
     response = render(request, "panel/event_secret.html", context)
     if request.htmx:
-        # Whoever reloads the page must not send the form again.
+        # In the place of the whole page; and whoever reloads it must not send the form again.
+        response["HX-Retarget"] = response["HX-Reselect"] = "#content"
+        response["HX-Reswap"] = "outerHTML show:window:top"
         response["HX-Push-Url"] = reverse("panel:event-edit", args=[saved.handler.pk])
     return response
 

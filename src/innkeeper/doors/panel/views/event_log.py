@@ -15,12 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from innkeeper.core.errors import Refused
 from innkeeper.core.operation import planning
-from innkeeper.doors.panel.event_forms import RangeForm, add_refusal
+from innkeeper.core.serversettings import read_setting
+from innkeeper.doors.panel.event_forms import RangeForm, RetentionForm, add_refusal
+from innkeeper.doors.panel.forms import refusal_text
 from innkeeper.doors.panel.templatetags.panel import delivery_words
 from innkeeper.doors.panel.visitor import PanelRequest, for_administrator
 from innkeeper.events.catalogue import EVENTS
 from innkeeper.events.models import OPEN_STATES, DeliveryState
-from innkeeper.events.operations import Replay, replay
+from innkeeper.events.operations import Replay, replay, set_retention
 from innkeeper.events.queries import (
     attempts,
     catalogue_groups,
@@ -31,6 +33,7 @@ from innkeeper.events.queries import (
 )
 
 PAGE_SIZE = 50
+RETENTION = "event_retention_days"
 HANDLERS_TO_CHOOSE = 200
 # An open page asks for news this long; then it waits for the reader, so that it keeps no session alive.
 FOLLOWED = timedelta(minutes=2)
@@ -65,6 +68,12 @@ def _link(wanted: dict[str, Any], **changes: Any) -> str:
 @for_administrator
 def log(request: PanelRequest) -> HttpResponse:
     """The deliveries, the latest first, a page at a time by their ids."""
+    return _log(request)
+
+
+def _log(request: PanelRequest, form: RetentionForm | None = None) -> HttpResponse:
+    days = int(read_setting(RETENTION))
+    form = form or RetentionForm(initial={"days": days})
     wanted = _read_filter(request.GET)
     found = deliveries(request.actor, **wanted, limit=PAGE_SIZE + 1)
     rows = found[:PAGE_SIZE]
@@ -82,8 +91,26 @@ def log(request: PanelRequest) -> HttpResponse:
         "total": ngettext("{n} delivery on this page", "{n} deliveries on this page", len(rows)).format(n=len(rows)),
         "older": _link(wanted, after=rows[-1].pk) if len(found) > PAGE_SIZE else "",
         "newest": _link(wanted, after=None) if wanted["after"] is not None else "",
+        "days": days,
+        "form": form,
     }
-    return render(request, "panel/event_log.html", context)
+    return render(request, "panel/event_log.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@for_administrator
+def retention(request: PanelRequest) -> HttpResponse:
+    """Set for how many days events and deliveries are kept."""
+    form = RetentionForm(request.POST)
+    if form.is_valid():
+        try:
+            set_retention(request.actor, str(form.cleaned_data["days"]))
+            text = ngettext("The log is kept for {n} day.", "The log is kept for {n} days.", form.cleaned_data["days"])
+            messages.success(request, text.format(n=form.cleaned_data["days"]))
+            return redirect("panel:event-log")
+        except Refused as refusal:
+            form.add_error("days", refusal_text(refusal))
+    return _log(request, form)
 
 
 @require_safe
