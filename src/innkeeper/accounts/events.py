@@ -10,6 +10,7 @@ CLIENT_CREATE = event("client_create")
 CLIENT_UPDATE = event("client_update")
 CLIENT_DELETE = event("client_delete")
 CLIENT_STATUS_UPDATE = event("client_status_update")
+CLIENT_PREFERENCES_UPDATE = event("client_preferences_update")
 CLIENT_GUID = event("client_guid")
 CP_USER_LOGIN = event("cp_user_login")
 CP_USER_LOGOUT = event("cp_user_logout")
@@ -30,4 +31,15 @@ def described(account: Account) -> dict[str, object]:
         "state_province": account.state,
         "postal_zip_code": account.postal_code,
         "country": account.country,
+    }
+
+
+def preferences(account: Account) -> dict[str, object]:
+    """The values of what a customer prefers in the panel, in the event of that."""
+    return {
+        "contact_name": account.contact_name,
+        "login_name": account.login,
+        "allow_multiple_sessions": account.multiple_sessions,
+        "interface_language": account.locale,
+        "interface_skin": account.color_scheme,
     }

@@ -72,6 +72,7 @@ _DECLARED = (
         "client_preferences",
         "change",
         of.CLIENT_PREFERENCES,
+        is_raised=True,
     ),
     EventType("client_ip_pool_update", "Client IP pool updated", "client_ip_pool", "change", of.CLIENT_IP_POOL),
     EventType(

@@ -25,6 +25,9 @@ FALSE = {"coldfusion_support": "false", "asp_support": "false"}
 FRONTPAGE = {"fp_support": "false", "fpssl_support": "false", "fp_authoring": "false"}
 SCRIPTS = {f"{name}_support": "false" for name in ("ssi", "php", "cgi", "perl", "python")} | FALSE
 ALICE = {"login_name": "alice", "contact_name": "Alice", "email": "alice@example.test"}
+PREFERENCES = {
+    "login_name": "alice", "contact_name": "Alice", "allow_multiple_sessions": "true", "interface_skin": "auto",
+}  # fmt: skip
 INES = {
     "login_name": "ines", "contact_name": "Ines \"O'Duya\" $(reboot)", "company_name": "Harbour & Co",
     "phone": "+351 1", "fax": "+351 2", "email": "ines@example.org", "address": "Cais 1", "city": "Porto",
@@ -155,6 +158,12 @@ EXAMPLES: dict[str, Example] = {
         3,
         {"login_name": "alice", "guid": packet_world.ALICE_GUID},
         {"login_name": "alice", "guid": "?"},
+    ),
+    "client_preferences_update": Example(
+        alice("<locale>pt-PT</locale>"),
+        3,
+        PREFERENCES | {"interface_language": "en"},
+        PREFERENCES | {"interface_language": "pt-PT"},
     ),
     "domain_create": Example(
         "<webspace><add><gen_setup><name>new.test</name><owner-id>3</owner-id>"

@@ -101,6 +101,7 @@ def update_customer(actor: Actor, customer_id: int, changes: CustomerChanges) ->
         _lock(customer_id)
         customer = find_customer(actor, id=customer_id)
         before, old_status = events.described(customer), customer.status
+        preferred = events.preferences(customer)
         for name, value in values.items():
             setattr(customer, name, (value or None) if name == "external_id" else value)
         customer.login = login
@@ -120,6 +121,9 @@ def update_customer(actor: Actor, customer_id: int, changes: CustomerChanges) ->
             operation.event(
                 events.CLIENT_UPDATE, customer.pk, old=before, new=events.described(customer), secrets=clear
             )
+        if customer.locale != preferred["interface_language"]:
+            now_preferred = events.preferences(customer)
+            operation.event(events.CLIENT_PREFERENCES_UPDATE, customer.pk, old=preferred, new=now_preferred)
         if customer.guid != old_guid:
             operation.event(
                 events.CLIENT_GUID,
