@@ -212,7 +212,20 @@ def test_an_interruption_is_not_the_handlers_fault_and_an_absent_hostd_costs_no_
     one.refresh_from_db()
     assert [claim.attempt for claim in runs.claims] == [1, 1, 2]
     assert (one.failures, one.failed_count, one.delivered_count) == (0, 0, 1)
-    assert Attempt.objects.count() == 2
+    assert list(Attempt.objects.values_list("duration_ms", flat=True)) == [None, 5]
+
+
+def test_interruptions_do_not_make_the_next_try_later() -> None:
+    handler()
+    raised(1)
+    verdicts = [Verdict.INTERRUPTED] * 8 + [Verdict.FAILED]
+    runs = Runs(lambda _: verdicts.pop(0))
+    for _ in range(9):
+        runs.settle()
+        delivery = Delivery.objects.get()
+        Delivery.objects.update(due_at=timezone.now())
+    assert (delivery.state, delivery.attempts) == ("retry", 9)
+    assert (delivery.due_at - timezone.now()).total_seconds() < claims.WAITS["command"][0]  # type: ignore[index]
 
 
 def test_a_handler_removed_while_it_runs_leaves_nothing_and_stops_nobody() -> None:

@@ -198,6 +198,7 @@ def record(results: Sequence[Result]) -> None:
             [ids],
         )
         rows = {row[0]: row[1:] for row in cursor.fetchall()}
+    failures = _failures([each.delivery for each in results if each.verdict is Verdict.FAILED])
     now = timezone.now()
     states, attempts, finished, events = [], [], [], []
     for each in results:
@@ -205,7 +206,7 @@ def record(results: Sequence[Result]) -> None:
         if row is None or handler is None or row[4] != each.attempt:
             continue
         outbox_id, object_type, object_id, is_test, _ = row
-        state, due_at = _next(each, handler, is_test, now)
+        state, due_at = _next(each, handler, is_test, failures.get(each.delivery, 0), now)
         if each.verdict is Verdict.UNTRIED:
             number = each.attempt - 1
             states.append(("waiting" if number == 0 else "retry", number, _adapt(due_at), None, each.delivery))
@@ -239,16 +240,28 @@ _UNPARK = (
 )
 
 
-def _next(result: Result, handler: EventHandler, is_test: bool, now: datetime) -> tuple[str, datetime]:
+def _failures(deliveries: Sequence[int]) -> dict[int, int]:
+    """How often each was tried in vain before. An attempt without a duration was interrupted, and is not counted."""
+    if not deliveries:
+        return {}
+    condition, ids = among("delivery_id", deliveries)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT delivery_id, COUNT(duration_ms) FROM events_attempt WHERE {condition} GROUP BY delivery_id", [ids]
+        )
+        return dict(cursor.fetchall())
+
+
+def _next(result: Result, handler: EventHandler, is_test: bool, failures: int, now: datetime) -> tuple[str, datetime]:
     """The state that an attempt leads to, and when the delivery is due again."""
     if result.verdict is Verdict.DONE:
         return "done", now
     if result.verdict in (Verdict.INTERRUPTED, Verdict.UNTRIED):
         return "retry", now + timedelta(seconds=AGAIN_S)
     waits = () if is_test else WAITS[HandlerKind(handler.kind)]
-    if result.verdict is Verdict.REFUSED or result.attempt > len(waits):
+    if result.verdict is Verdict.REFUSED or failures >= len(waits):
         return "dead", now
-    wait = max(waits[result.attempt - 1], min(result.retry_after_s, waits[-1]))
+    wait = max(waits[failures], min(result.retry_after_s, waits[-1]))
     return "retry", now + timedelta(seconds=wait)
 
 
@@ -272,7 +285,8 @@ def _count(handler: EventHandler, result: Result, now: datetime) -> None:
 
 def _attempt(each: Result) -> tuple[Any, ...]:
     return (
-        each.delivery, each.attempt, _adapt(each.started_at), each.duration_ms, each.exit_status, each.signal,
+        each.delivery, each.attempt, _adapt(each.started_at),
+        None if each.verdict is Verdict.INTERRUPTED else each.duration_ms, each.exit_status, each.signal,
         each.http_status, each.stdout, each.stderr, each.error,
     )  # fmt: skip
 
