@@ -21,6 +21,9 @@ from innkeeper.hostd.client import Client
 from innkeeper.hostd.file_actions import FileActions
 from innkeeper.hostd.requests import Request
 from innkeeper.hostd.server import Server
+from innkeeper.permissions.server import hosting
+from innkeeper.permissions.server.layout import Layout
+from tests.permissions.servers import layout as make_layout
 
 FOLDERS = {"httpdocs": 0o755, "private": 0o700, ".trash": 0o700}
 
@@ -29,12 +32,16 @@ FOLDERS = {"httpdocs": 0o755, "private": 0o700, ".trash": 0o700}
 class Hosted:
     """A machine with hosting accounts, all of one system user."""
 
-    vhosts: Path
+    layout: Layout
     user: str
     client: Client
 
+    @property
+    def vhosts(self) -> Path:
+        return self.layout.vhosts
+
     def tree(self, domain: str) -> Path:
-        """A new tree as it is laid out: the root and `conf` are root's, the rest is the account's."""
+        """A new tree as it is laid out: the root and `conf` are root's, the rest is the account's. Without rules."""
         owner = pwd.getpwnam(self.user)
         root = self.vhosts / domain
         if root.exists():
@@ -46,6 +53,18 @@ class Hosted:
             os.chown(root / name, owner.pw_uid, owner.pw_gid)
         (root / "conf").mkdir(mode=0o700)
         return root
+
+    def rule(self, domain: str) -> None:
+        """Give a tree its rules, and apply them."""
+        users = {
+            "DomainUser": self.user, "AnonymousDomainUser": "www-data", "FtpSubaccounts": "news", "PsaAdmin": "sys",
+            "psaServer": "www-data",
+        }  # fmt: skip
+        account = hosting.Hosted("s1", "domain", (domain,), users)
+        hosting.remove_instance(self.layout, account)
+        for outcome in hosting.instantiate(self.layout, [account], "test", "test"):
+            assert not outcome.run.report.stopped
+            assert not outcome.policy.findings
 
     def own(self, path: Path) -> None:
         """Give what a test made to the account."""
@@ -70,20 +89,22 @@ def hosting_machine() -> Iterator[Hosted]:
 
     folder = Path(tempfile.mkdtemp(prefix="ik-"))
     folder.chmod(0o700)
-    vhosts = folder / "vhosts"
-    vhosts.mkdir(mode=0o711)
+    layout = make_layout(folder)
     user = f"ikt{secrets.token_hex(3)}"
     subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", user], check=True)
     try:
         with MonkeyPatch.context() as patch:
             patch.setattr("innkeeper.hostd.file_actions.user_name", lambda _instance, _key: user)
-            server = Server(OnlyFiles(SimpleNamespace(name=user, vhosts=vhosts)), frozenset({0}))  # type: ignore[arg-type]
+            patch.setattr("innkeeper.hostd.rights.user_name", lambda _instance, _key: user)
+            patch.setattr("innkeeper.hostd.rights.Layout", SimpleNamespace(of=lambda _instance: layout))
+            instance = SimpleNamespace(name=user, vhosts=layout.vhosts)
+            server = Server(OnlyFiles(instance), frozenset({0}))  # type: ignore[arg-type]
             listener = server.listen(folder / "hostd.sock", 0)
             thread = threading.Thread(target=server.serve, args=(listener,), daemon=True)
             thread.start()
             client = Client(folder / "hostd.sock")
             patch.setattr("innkeeper.hosting.files.services", lambda: client)
-            yield Hosted(vhosts, user, client)
+            yield Hosted(layout, user, client)
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
             thread.join()

@@ -53,6 +53,7 @@ def test_a_domain_gets_the_default_layout_and_keeps_what_it_has(vhosts: Path) ->
         "cgi-bin": (user, servers, 0o750),
         "error_docs": (user, servers, 0o750),
         "private": (user, OWNERS.customers, 0o700),
+        ".trash": (user, OWNERS.customers, 0o700),
         "conf": (0, 0, 0o750),
         "statistics": (0, 0, 0o750),
         "subdomains": (0, servers, 0o711),
@@ -70,7 +71,7 @@ def test_a_domain_gets_the_default_layout_and_keeps_what_it_has(vhosts: Path) ->
 
 def test_frame_subdomain_and_web_user_get_theirs(vhosts: Path) -> None:
     trees.ensure(vhosts, replace(SECOND, hosting="frame"), OWNERS)
-    assert set(facts(vhosts / "second.example")) == {"second.example", "httpdocs"}
+    assert set(facts(vhosts / "second.example")) == {"second.example", "httpdocs", ".trash"}
     with pytest.raises(TreeError, match=r"first\.example/web_users is not there"):
         trees.ensure(vhosts, ANNA, OWNERS)
     for spec in (FIRST, SHOP, ANNA):
@@ -216,7 +217,7 @@ def test_killed_at_any_call_it_is_finished_by_the_next(tmp_path: Path) -> None:
         trees.bury(vhosts, anna)
         trees.ensure(vhosts, replace(anna, id=9), OWNERS)
         assert {path.name for path in vhosts.iterdir()} == {trees.GRAVES, trees.MOVING, "new.example"}
-        assert len(facts(vhosts / "new.example")) == 10
+        assert len(facts(vhosts / "new.example")) == 11
         assert len(facts(vhosts / "new.example" / "subdomains" / "shop")) == 5
         assert facts(vhosts / "new.example" / "web_users")["anna"] == (OWNERS.user, OWNERS.servers, 0o2750)
         if finished:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from innkeeper.hostd.hosting_accounts import Spec
 
 TIMEOUT_S = 30
+LONG_S = 300
 MAX_DESCRIPTORS = 4
 KICK_BATCH = 1_500  # as many of the longest names as a request takes: each looks at every session
 USERS_BATCH = 2_000  # one rewriting of the password file each
@@ -80,6 +81,10 @@ class Client:
     def ask(self, op: str, **fields: Any) -> Any:
         """Send one request and wait for its result."""
         return self._ask(TIMEOUT_S, op, fields)
+
+    def ask_long(self, op: str, **fields: Any) -> Any:
+        """Send a request that walks a whole tree, and wait for its result."""
+        return self._ask(LONG_S, op, fields)
 
     def ask_carrying(self, op: str, **fields: Any) -> tuple[Any, list[int]]:
         """Send one request; its result, and the descriptors that come with it, which are the caller's to close."""

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from innkeeper.hostd import files
+from innkeeper.hostd import files, rights
 from innkeeper.hostd.become import ChildFailedError, Identity, run_as
-from innkeeper.hostd.file_requests import FileRequest, HostingOf
+from innkeeper.hostd.file_requests import FileRequest, HostingOf, SetRights, TellRights
 from innkeeper.hostd.folders import FOLDER
 from innkeeper.hostd.hosting_accounts import user_name
 from innkeeper.instance.config import Instance
+from innkeeper.permissions.rules.finding import RuleError
+from innkeeper.permissions.server import hosting
+from innkeeper.permissions.server.history import MetadataError
 
 CHILDREN = 8
 PATIENCE_S = 5.0
@@ -46,6 +49,8 @@ class FileActions:
             if not self._slots.acquire(timeout=PATIENCE_S):
                 return Carried({"refused": "busy"}, ())
             try:
+                if isinstance(request, TellRights | SetRights):
+                    return Carried(self._rights(request, identity, root), ())
                 seconds = files.MAX_SECONDS.get(type(request), files.SECONDS)
                 value, descriptors = run_as(identity, lambda: files.do(root, request), keep=[root], seconds=seconds)
             finally:
@@ -53,6 +58,31 @@ class FileActions:
         finally:
             os.close(root)
         return Carried(value, _regular(descriptors))
+
+    def _rights(self, request: TellRights | SetRights, identity: Identity, root: int) -> dict[str, Any]:
+        """What an object has is read as the account; the rules about it are root's to read and write."""
+        try:
+            place = rights.place_of(self._instance, request.account, request.path)
+            policy = hosting.policy(place.layout, place.domain)
+            about = request.about
+            told, _ = run_as(
+                identity,
+                lambda: files.refusable(lambda: rights.explained(policy, root, request.path, about)),
+                keep=[root],
+            )
+            if "refused" in told:
+                return dict(told)
+            if isinstance(request, SetRights):
+                return rights.set_rights(self._instance, request, told["uid"], told)
+            told = rights.answered(request, place, told)
+            someone = rights.kernel_identity(place, about)
+            if someone is not None:
+                told["kernel"], _ = run_as(someone, lambda: (files.kernel_says(root, request.path), ()), keep=[root])
+        except rights.RightsRefusedError as refusal:
+            return {"refused": refusal.code, "limit": refusal.detail}
+        except (RuleError, MetadataError) as error:
+            return {"refused": "rules-broken", "limit": str(error)}
+        return told
 
     def _identity(self, account: HostingOf) -> Identity:
         """The system user of a webspace, with all its groups. Raises LookupError if there is none."""

@@ -63,6 +63,16 @@ class Trashed:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class RightsRule:
+    """What an account, by its identifier, is allowed and denied, and where it applies. Nothing takes a rule back."""
+
+    about: str
+    allow: int
+    deny: int
+    applies: str
+
+
 # A name or key, and the code of its refusal; "" if it was done.
 Outcomes = dict[str, str]
 
@@ -165,6 +175,17 @@ class Files:
         told = self._ask("files_archive", path=path, names=names, name=name, kind=kind)
         left_out = told.pop("left_out")
         return Entry(**told), left_out
+
+    def rights(self, path: Path, about: str = "") -> dict[str, Any]:
+        """Who may do what with an object, by which rules; and in particular what one account may."""
+        told: dict[str, Any] = self._ask("files_rights", path=path, about=about)
+        return told
+
+    def set_rights(self, path: Path, rule: RightsRule, who: str) -> dict[str, Any]:
+        """Write a rule and apply it at and below an object; what the run did."""
+        fields = {"account": self._account, "path": path, "who": who, **asdict(rule)}
+        told: dict[str, Any] = _checked(self._client.ask_long("files_set_rights", **fields))
+        return told
 
 
 def _checked(result: Any) -> Any:

@@ -24,6 +24,15 @@ ORDERS = ("name", "size", "modified")
 ARCHIVES = ("zip", "tar.gz")
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _KEY = re.compile(r"\d{1,12}-[0-9a-f]{12}")
+_SID = re.compile(r"S-1-[0-9]{1,15}(-[0-9]{1,10}){0,15}")
+_WHO = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
+APPLIES = (
+    "ThisObjectOnly",
+    "ThisFolderAndFiles",
+    "ThisFolderAndSubfolders",
+    "ThisFolderSubfoldersAndFiles",
+    "SubfoldersAndFilesOnly",
+)
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)+")
 
 Path = tuple[str, ...]
@@ -159,6 +168,29 @@ class MakeArchive(FileRequest):
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class TellRights(FileRequest):
+    """Who may do what with an object, by which rules; and in particular what one account may."""
+
+    path: Path
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetRights(FileRequest):
+    """Write into the account's own rules what somebody may do with an object, and apply them there and below.
+
+    Without a right to allow or to deny, what was written so before is taken out. `who` stands in the rules' history.
+    """
+
+    path: Path
+    about: str
+    allow: int
+    deny: int
+    applies: str
+    who: str
+
+
 def _account(value: Any) -> HostingOf:
     if not isinstance(value, dict) or value.keys() != {"webspace", "domain"}:
         raise BadFieldError("account: wants a webspace and a domain")
@@ -286,6 +318,18 @@ FILE_REQUESTS: dict[str, tuple[type[FileRequest], dict[str, Callable[[Any], Any]
     "files_archive": (
         MakeArchive,
         {"path": _path, "names": _names, "name": _new_name, "kind": _one_of(ARCHIVES)},
+    ),
+    "files_rights": (TellRights, {"path": _path, "about": _pattern(re.compile(f"|{_SID.pattern}"))}),
+    "files_set_rights": (
+        SetRights,
+        {
+            "path": _object,
+            "about": _pattern(_SID),
+            "allow": _within(0, 0x1F01FF),
+            "deny": _within(0, 0x1F01FF),
+            "applies": _one_of(APPLIES),
+            "who": _pattern(_WHO),
+        },
     ),
 }
 

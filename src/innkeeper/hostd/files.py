@@ -72,8 +72,13 @@ class RefusedError(Exception):
 
 def do(root: int, request: FileRequest) -> Answer:
     """Do a request below an opened root. Every refusal is an answer: `{"refused": CODE}`."""
+    return refusable(lambda: _DO[type(request)](root, request))
+
+
+def refusable(work: Callable[[], Answer]) -> Answer:
+    """Do a piece of work; what the kernel refuses in it is an answer."""
     try:
-        return _DO[type(request)](root, request)
+        return work()
     except RefusedError as refusal:
         return {"refused": refusal.code}, ()
     except ArchiveTooLargeError as refusal:
@@ -84,6 +89,17 @@ def do(root: int, request: FileRequest) -> Answer:
         return {"refused": "too-deep"}, ()
     except OSError as error:
         return {"refused": refusal_of(error)}, ()
+
+
+def kernel_says(root: int, path: tuple[str, ...]) -> dict[str, bool]:
+    """What the kernel lets the account of this process do with an object."""
+    try:
+        with opened(root, path[:-1]) as folder:
+            fd = os.open(path[-1] if path else ".", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return {"read": False, "write": False, "execute": False}
+    asked = {"read": os.R_OK, "write": os.W_OK, "execute": os.X_OK}
+    return {right: os.access(f"/proc/self/fd/{fd}", mode) for right, mode in asked.items()}
 
 
 def refusal_of(error: OSError) -> str:

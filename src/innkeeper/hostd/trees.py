@@ -59,6 +59,7 @@ DOCUMENTS = (
     Folder("cgi-bin", "user", "servers", 0o750),
     Folder("error_docs", "user", "servers", 0o750),
 )
+TRASH = Folder(".trash", "user", "customers", 0o700)
 LAYOUTS: dict[str, tuple[Folder, ...]] = {
     "domain": (
         *DOCUMENTS,
@@ -67,9 +68,10 @@ LAYOUTS: dict[str, tuple[Folder, ...]] = {
         Folder("statistics", "root", "root", 0o750),
         Folder("subdomains", "root", "servers", 0o711),
         Folder("web_users", "root", "servers", 0o711),
+        TRASH,
     ),
     "subdomain": DOCUMENTS,
-    "frame": DOCUMENTS[:1],
+    "frame": (*DOCUMENTS[:1], TRASH),
 }
 WEB_USER = Folder("", "user", "servers", 0o2750)
 

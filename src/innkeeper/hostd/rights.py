@@ -1,0 +1,309 @@
+"""Who may do what with the files of a hosting account, and by which rule; and rules that its owner sets.
+
+What an object has is read by a child that is the account; the rules are root's, and are read and written here. A rule
+goes into the account's own metadata file and is applied by the permission engine, which never leaves the account's
+folder. What other parts of the server rely on is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from innkeeper.hostd.become import Answer, Identity
+from innkeeper.hostd.file_requests import HostingOf, SetRights, TellRights
+from innkeeper.hostd.hosting_accounts import user_name
+from innkeeper.instance.config import Instance
+from innkeeper.permissions import explain
+from innkeeper.permissions.nt import sid as sids
+from innkeeper.permissions.nt.rights import (
+    APPEND_DATA,
+    EXECUTE,
+    INHERIT_ONLY,
+    INHERITED,
+    READ_DATA,
+    WRITE_DATA,
+    describe,
+    specific,
+)
+from innkeeper.permissions.nt.sid import Sid
+from innkeeper.permissions.policy import Policy
+from innkeeper.permissions.posix import acl as posix_acl
+from innkeeper.permissions.posix.bits import R, W, X
+from innkeeper.permissions.rules.document import Document, Element
+from innkeeper.permissions.rules.entry import read_rule
+from innkeeper.permissions.rules.finding import RuleError
+from innkeeper.permissions.rules.vocabulary import ACE_FLAGS, ace_flags_name, mask_name
+from innkeeper.permissions.server import hosting, running
+from innkeeper.permissions.server.history import MetadataError
+from innkeeper.permissions.server.layout import INSTANCE, Layout
+from innkeeper.permissions.server.running import How
+from innkeeper.permissions.stores.posix import PosixState
+
+STRICT, STRICT_DENY = "0x100", "0x101"
+DENIABLE = READ_DATA | WRITE_DATA | APPEND_DATA | EXECUTE
+"""What a rule of an owner may deny. To deny more would make a folder root's, and then he could not take it back."""
+
+KEPT = frozenset({"httpdocs", "httpsdocs", "conf", "logs", "statistics", "subdomains", "web_users"})
+ASKED = ("read", "write", "execute")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An object of a hosting account, and the rules that govern it."""
+
+    layout: Layout
+    domain: str
+    path: tuple[str, ...]
+    users: dict[str, str]
+    instance: hosting.Instance
+
+    @property
+    def sub_path(self) -> str:
+        """The object's place as rules write it."""
+        return "\\".join((self.domain, *self.path))
+
+
+class RightsRefusedError(Exception):
+    """It will not be done; `code` says why."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+
+
+def place_of(instance: Instance, account: HostingOf, path: tuple[str, ...]) -> Place:
+    """The object that a request means. Raises RightsRefusedError if the domain has no rules, or is not this webspace's.
+
+    Whoever asks names webspace and domain; only the rules' own records say that they belong together.
+    """
+    layout = Layout.of(instance)
+    try:
+        found = hosting.instances(layout, account.domain)
+    except MetadataError:
+        raise RightsRefusedError("no-rules") from None
+    main = found[0].metadata.last()
+    users = dict(main.account.get("users", {})) if main else {}
+    if users.get("DomainUser") != user_name(instance, f"s{account.webspace}"):
+        raise RightsRefusedError("no-rules")
+    own = max((one for one in found if path[: len(one.folder)] == one.folder), key=lambda one: len(one.folder))
+    last = own.metadata.last()
+    for tag, name in (last.account.get("users", {}) if last else {}).items():
+        users.setdefault(tag, name)
+    return Place(layout, account.domain, path, users, own)
+
+
+def critical(path: tuple[str, ...], uid: int) -> str:
+    """Why the rights of an object cannot be changed; "" if they can."""
+    if not path:
+        return "root"
+    if len(path) == 1 and path[0] in KEPT:
+        return "kept"
+    if path[-1].endswith(INSTANCE):
+        return "rules"
+    return "of-root" if uid == 0 else ""
+
+
+def explained(policy: Policy, root: int, path: tuple[str, ...], about: str) -> Answer:
+    """What is to be told of an object, read as the account that runs this."""
+    found = explain.explain(policy, f"/proc/self/fd/{root}/.", path, [Sid(about)] if about else [], list(ASKED))
+    told = {
+        "uid": found.now.uid,
+        "gid": found.now.gid,
+        "is_folder": found.ground.is_folder,
+        "drift": found.drift,
+        "entries": [_entry(policy, reason) for reason in found.entries],
+        "hand": _by_hand(policy, found.now, found.wanted),
+        "verdicts": [
+            {
+                "right": verdict.right,
+                "rules": verdict.nt,
+                "lists": verdict.posix,
+                "passes": verdict.passes,
+                "reasons": [explain.told(policy, reason) for reason in verdict.reasons],
+            }
+            for verdict in found.verdicts
+        ]
+        if about
+        else [],
+    }
+    return told, ()
+
+
+def _by_hand(policy: Policy, now: PosixState, wanted: PosixState) -> list[dict[str, str]]:
+    """What accounts have of an object that no rule gives them, or lack although a rule does."""
+    has, should = _permissions(now), _permissions(wanted)
+    return [
+        {
+            "sid": sid,
+            "name": policy.principals.name(sid),
+            "now": _letters(has.get(sid, 0)),
+            "wanted": _letters(should.get(sid, 0)),
+        }
+        for sid in {**has, **should}
+        if has.get(sid, 0) != should.get(sid, 0)
+    ]
+
+
+def _permissions(state: PosixState) -> dict[Sid, int]:
+    acl = posix_acl.effective(posix_acl.unpack(state.access) if state.access else posix_acl.of_mode(state.mode))
+    found = {sids.EVERYONE: acl.other, sids.user(state.uid): acl.owner, sids.group(state.gid): acl.group}
+    found |= {sids.user(uid): perm for uid, perm in acl.users if uid != state.uid}
+    return found | {sids.group(gid): perm for gid, perm in acl.groups if gid != state.gid}
+
+
+def _letters(perm: int) -> str:
+    return "".join(letter if perm & bit else "-" for letter, bit in (("r", R), ("w", W), ("x", X)))
+
+
+def _entry(policy: Policy, reason: explain.Reason) -> dict[str, Any]:
+    ace = reason.ace
+    rules = [policy.rules[number] for number in reason.rules]
+    origin = "hand" if not rules else "inherited" if ace.flags & INHERITED else "rule"
+    return {
+        "sid": ace.sid,
+        "name": policy.principals.name(ace.sid),
+        "deny": ace.deny,
+        "mask": specific(ace.mask),
+        "letters": describe(ace.mask),
+        "is_here": not ace.flags & INHERIT_ONLY,
+        "applies": ace_flags_name(ace.flags & 0x0F),
+        "origin": origin,
+        "rules": [
+            {
+                "line": rule.line,
+                "file": rule.file.rpartition("/")[2],
+                "at": "/".join(policy.places.locate(rule)),
+                "own": not rule.tag,
+            }
+            for rule in rules
+        ],
+    }
+
+
+def answered(request: TellRights, place: Place, told: dict[str, Any]) -> dict[str, Any]:
+    """What the child read, with the accounts that can be chosen and what is refused."""
+    principals = place.layout.principals()
+    code = critical(request.path, told["uid"]) or ("" if _can_be_named(request.path) else "name")
+    choices = {sid: principals.name(sid) for sid in _choices(place, told)}
+    own = {sid: rule for sid in choices if (rule := _own_rule(place, sid)) is not None}
+    return told | {
+        "owner": principals.name(sids.user(told["uid"])),
+        "group": principals.name(sids.group(told["gid"])),
+        "critical": code,
+        "accounts": [{"sid": sid, "name": name, "own": own.get(sid)} for sid, name in choices.items()],
+    }
+
+
+def _choices(place: Place, told: dict[str, Any]) -> list[Sid]:
+    """Whose rights can be shown and set: those who have some, the account's users, and everybody. Never root."""
+    principals = place.layout.principals()
+    users = hosting.identified(
+        {tag: name for tag, name in place.users.items() if tag != "PsaAdmin"}, principals
+    ).values()
+    known = [Sid(entry["sid"]) for entry in (*told["entries"], *told["hand"])]
+    found = dict.fromkeys([*known, *(account.sid for account in users), sids.EVERYONE])
+    return [sid for sid in found if sid == sids.EVERYONE or (sids.uid_of(sid) or 0) > 0 or (sids.gid_of(sid) or 0) > 0]
+
+
+def set_rights(instance: Instance, request: SetRights, uid: int, told: dict[str, Any]) -> dict[str, Any]:
+    """Write a rule about an object and apply it there and below. `uid` owns the object, `told` is what it has.
+
+    A rule that cannot be applied is taken out again. Raises RightsRefusedError, MetadataError, RuleError, OSError.
+    """
+    code = critical(request.path, uid)
+    if code or not _can_be_named(request.path):
+        raise RightsRefusedError(code or "name")
+    with running.locked(Layout.of(instance), f"hosting-{request.account.domain}"):
+        place = place_of(instance, request.account, request.path)
+        if Sid(request.about) not in _choices(place, told):
+            raise RightsRefusedError("account")
+        metadata = place.instance.metadata
+        metadata.notice()
+        before = metadata.document()
+        after = _changed(place, before, request, is_folder=bool(told["is_folder"]))
+        why = f"rights of /{'/'.join(request.path)} set in the file manager"
+        if not metadata.write(after.encoded(), request.who, why):
+            return {"changed": 0, "run": None, "problems": []}
+        try:
+            compiled = hosting.policy(place.layout, place.domain)
+            outcome = hosting.apply_to(place.layout, compiled, place.domain, How(start=request.path, way=True))
+            if outcome.run.report.stopped:
+                raise RightsRefusedError("not-applied", outcome.run.report.stopped)
+        except (RightsRefusedError, RuleError):
+            metadata.write(before.encoded(), request.who, f"{why}: taken back, because it could not be applied")
+            raise
+    report = outcome.run.report
+    return {
+        "changed": report.changed,
+        "run": outcome.run.name,
+        "problems": [f"{problem.path}: {problem.message}" for problem in report.problems[:5]],
+    }
+
+
+def _changed(place: Place, document: Document, request: SetRights, *, is_folder: bool) -> Document:
+    """The rules with what the request says in the place of what was said so before."""
+    principals = place.layout.principals()
+    sid = Sid(request.about)
+    for element in reversed([*_own_entries(place, document, sid)]):
+        document = document.without(element)
+    name = principals.name(sid)
+    if sid == sids.EVERYONE:
+        who = {"AccounType": "0", "Account": "Everyone"}
+    else:
+        who = {"AccounType": "1", "Account": name.removeprefix("@"), "SidStr": sid}
+        if name.startswith("@"):
+            who["Domain"] = "Unix Group"
+    about = who | {
+        "Path": "[HTTPD_VHOSTS_D]",
+        "SubPath": place.sub_path,
+        "AceFlags": request.applies if is_folder else "ThisObjectOnly",
+    }
+    entries = []
+    if deny := request.deny & DENIABLE:
+        entries.append(about | {"AccessMask": f"0x{deny:x}", "EntryFlags": STRICT_DENY, "Tag": ""})
+    if request.allow:
+        entries.append(about | {"AccessMask": mask_name(request.allow), "EntryFlags": STRICT, "Tag": ""})
+    return document.with_entries(entries)
+
+
+def _own_entries(place: Place, document: Document, sid: Sid) -> Iterable[Element]:
+    """The entries about an object and an account that owners have set: those without a tag."""
+    name = place.layout.principals().name(sid).removeprefix("@")
+    for element in document.entries:
+        path = element.get("SubPath").replace("/", "\\").strip("\\")
+        is_meant = element.get("SidStr") == sid or (
+            not element.get("SidStr") and element.get("Account").casefold() == name.casefold()
+        )
+        if path == place.sub_path and is_meant and not element.get("Tag"):
+            yield element
+
+
+def _own_rule(place: Place, sid: Sid) -> dict[str, Any] | None:
+    """What an owner has set about an object and an account."""
+    found: dict[str, Any] = {"allow": 0, "deny": 0, "applies": ""}
+    document = place.instance.metadata.document()
+    for element in _own_entries(place, document, sid):
+        rule = read_rule(document, element)
+        found["deny" if rule.deny else "allow"] |= rule.access_mask
+        found["applies"] = next(name for name, flags in ACE_FLAGS.items() if flags == rule.ace_flags)
+    return found if found["applies"] else None
+
+
+def _can_be_named(path: tuple[str, ...]) -> bool:
+    """True if rules can name an object: they know masks, both slashes, and no bytes that are no text."""
+    return all(name.isprintable() and not set(name) & set("\\*?[]%") and name.strip() == name for name in path)
+
+
+def kernel_identity(place: Place, about: str) -> Identity | None:
+    """The account whose rights are asked about, as somebody a child can become; None for groups and root."""
+    uid = sids.uid_of(Sid(about)) if about else None
+    if not uid:
+        return None
+    groups = place.layout.principals().groups_of(uid)
+    try:
+        return Identity(uid, min(groups), tuple(sorted(groups)))
+    except ValueError:
+        return None

@@ -1,0 +1,168 @@
+"""Rights of an account's files: what is told of them, what the kernel says, and rules that an owner sets."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from innkeeper.hostd.file_client import FileRefusedError, Files, RightsRule
+from innkeeper.hostd.file_requests import HostingOf
+from innkeeper.permissions.nt import sid as sids
+from tests.hosted import Hosted, hosting_machine
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes a system user: run as root")
+DOMAIN = "example.test"
+READ, WRITE, FULL = 0x120089, 0x120116, 0x1F01FF
+WEB = sids.user(pwd.getpwnam("www-data").pw_uid)
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Hosted]:
+    with hosting_machine() as machine:
+        yield machine
+
+
+@pytest.fixture
+def root(machine: Hosted) -> Path:
+    root = machine.tree(DOMAIN)
+    (root / "httpdocs/blog").mkdir()
+    (root / "httpdocs/blog/post").write_text("text")
+    for path in ("httpdocs/blog", "httpdocs/blog/post"):
+        machine.own(root / path)
+    machine.rule(DOMAIN)
+    return root
+
+
+@pytest.fixture
+def files(machine: Hosted, root: Path) -> Files:
+    return Files(machine.client, HostingOf(17, DOMAIN))
+
+
+def may(user: str, test: str, path: Path) -> bool:
+    """Ask a real process of a user; the way to the tree is opened to all for it."""
+    path_to = next(folder for folder in path.parents if folder.name.startswith("ik-"))
+    path_to.chmod(0o711)
+    try:
+        become = ["setpriv", "--reuid", user, "--regid", user, "--init-groups"]
+        return subprocess.run([*become, "test", test, path], check=False).returncode == 0
+    finally:
+        path_to.chmod(0o700)
+
+
+def refusal(call: Any, *args: Any) -> str:
+    with pytest.raises(FileRefusedError) as refused:
+        call(*args)
+    return refused.value.code
+
+
+def test_rights_are_told_with_their_origin(files: Files, machine: Hosted) -> None:
+    told = files.rights(("httpdocs", "blog"))
+    names = [account["name"] for account in told["accounts"]]
+    assert machine.user in names and "www-data" in names and "Everyone" in names and "root" not in names
+    (web,) = [entry for entry in told["entries"] if entry["sid"] == WEB and entry["is_here"]]
+    assert (web["origin"], web["deny"], web["rules"][0]["at"]) == ("inherited", False, "httpdocs")
+    assert told["critical"] == "" and told["drift"] is False
+    assert (told["owner"], told["is_folder"]) == (machine.user, True)
+
+
+def test_what_is_set_by_hand_is_told_as_that(files: Files, root: Path) -> None:
+    subprocess.run(["setfacl", "-m", "u:news:rwx", root / "httpdocs/blog"], check=True)
+    told = files.rights(("httpdocs", "blog"))
+    assert told["drift"] is True
+    assert [(entry["name"], entry["now"], entry["wanted"]) for entry in told["hand"]] == [("news", "rwx", "---")]
+    assert "news" in [account["name"] for account in told["accounts"]]
+
+
+@pytest.mark.parametrize(
+    ("user", "path"), [("www-data", "httpdocs/blog/post"), ("own", "private"), ("www-data", "private")]
+)
+def test_effective_rights_are_what_the_kernel_says(
+    user: str, path: str, files: Files, root: Path, machine: Hosted
+) -> None:
+    name = machine.user if user == "own" else user
+    told = files.rights(tuple(path.split("/")), sids.user(pwd.getpwnam(name).pw_uid))
+    tested = {"read": may(name, "-r", root / path), "write": may(name, "-w", root / path)}
+    assert {right: told["kernel"][right] for right in tested} == tested
+    assert {v["right"]: v["lists"] for v in told["verdicts"] if v["right"] in tested} == tested
+    assert all(verdict["reasons"] for verdict in told["verdicts"] if verdict["rules"])
+
+
+def test_an_owner_denies_and_allows_and_takes_it_back(files: Files, root: Path) -> None:
+    blog = root / "httpdocs/blog"
+    done = files.set_rights(("httpdocs", "blog"), RightsRule(WEB, 0, FULL, "ThisFolderSubfoldersAndFiles"), "alice")
+    assert done["changed"] == 2 and done["run"]
+    assert not may("www-data", "-r", blog / "post")
+    (own,) = [account["own"] for account in files.rights(("httpdocs", "blog"))["accounts"] if account["sid"] == WEB]
+    assert own == {"allow": 0, "deny": 0x27, "applies": "ThisFolderSubfoldersAndFiles"}
+    assert blog.stat().st_uid != 0  # he who denies it can also take it back
+    files.set_rights(("httpdocs", "blog"), RightsRule(WEB, READ | WRITE, 0, "ThisFolderSubfoldersAndFiles"), "alice")
+    assert may("www-data", "-w", blog / "post")
+    assert (root / ".security").read_text().count('SubPath="example.test\\httpdocs\\blog"') == 1
+    files.set_rights(("httpdocs", "blog"), RightsRule(WEB, 0, 0, "ThisObjectOnly"), "alice")
+    assert may("www-data", "-r", blog / "post") and not may("www-data", "-w", blog / "post")
+    assert "httpdocs\\blog" not in (root / ".security").read_text()
+    assert files.set_rights(("httpdocs", "blog"), RightsRule(WEB, 0, 0, "ThisObjectOnly"), "alice")["changed"] == 0
+
+
+def test_a_file_gets_a_rule_of_its_own(files: Files, root: Path) -> None:
+    rule = RightsRule(WEB, 0, READ, "ThisFolderSubfoldersAndFiles")
+    files.set_rights(("httpdocs", "blog", "post"), rule, "alice")
+    assert not may("www-data", "-r", root / "httpdocs/blog/post")
+    assert may("www-data", "-r", root / "httpdocs/blog")
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        (("httpdocs",), "kept"),
+        (("conf",), "kept"),
+        (("statistics",), "kept"),
+        ((".security",), "rules"),
+        (("httpdocs", "roots"), "of-root"),
+        (("httpdocs", "gone"), "missing"),
+        (("httpdocs", "a*b"), "name"),
+        (("httpdocs", "back\\slash"), "name"),
+        (("httpdocs", "line\nbreak"), "name"),
+    ],
+)
+def test_critical_objects_are_refused_with_the_reason(
+    path: tuple[str, ...], code: str, files: Files, root: Path, machine: Hosted
+) -> None:
+    (root / "httpdocs/roots").mkdir()
+    if code == "name":
+        (root / "httpdocs" / path[-1]).touch()
+        machine.own(root / "httpdocs" / path[-1])
+    before = (root / ".security").read_bytes()
+    assert refusal(files.set_rights, path, RightsRule(WEB, FULL, 0, "ThisObjectOnly"), "alice") in (code, "denied")
+    assert (root / ".security").read_bytes() == before
+    if code not in ("missing",) and path != ("conf",):
+        assert files.rights(path)["critical"] == code
+
+
+def test_nobody_gives_rights_to_whom_the_account_does_not_know(files: Files, root: Path) -> None:
+    for sid in (sids.user(0), sids.group(0), sids.user(pwd.getpwnam("man").pw_uid), "S-1-5-32-544"):
+        rule = RightsRule(sid, FULL, 0, "ThisObjectOnly")
+        assert refusal(files.set_rights, ("httpdocs", "blog"), rule, "alice") == "account"
+
+
+def test_rules_of_a_domain_are_those_of_its_webspace(files: Files, machine: Hosted, root: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("innkeeper.hostd.rights.user_name", lambda _instance, key: f"other-{key}")
+        assert refusal(files.rights, ("httpdocs",)) == "no-rules"
+        rule = RightsRule(WEB, FULL, 0, "ThisObjectOnly")
+        assert refusal(files.set_rights, ("httpdocs", "blog"), rule, "alice") == "no-rules"
+
+
+def test_broken_rules_are_named_and_nothing_is_changed(files: Files, root: Path) -> None:
+    text = (root / ".security").read_text()
+    (root / ".security").write_text(text.replace('EntryFlags="0x140"', 'EntryFlags="0x999"', 1))
+    assert refusal(files.rights, ("httpdocs", "blog")) == "rules-broken"
+    rule = RightsRule(WEB, 0, READ, "ThisObjectOnly")
+    assert refusal(files.set_rights, ("httpdocs", "blog"), rule, "alice") == "rules-broken"
+    assert may("www-data", "-r", root / "httpdocs/blog/post")
