@@ -49,7 +49,9 @@ def refused(state: Path, *preparations: str, network: bool = True) -> str:
 def test_an_old_debian(folder: Path, version: str) -> None:
     (folder / "version").write_text(f"{version}\n")
     said = refused(folder / "s", f"mount --bind {folder}/version /etc/debian_version")
-    assert said == f"innkeeper: This is Debian {version.split('.')[0]}. Innkeeper needs Debian 12 or newer.\n"
+    assert (
+        said == f"innkeeper: This is Debian {version.split('.', maxsplit=1)[0]}. Innkeeper needs Debian 12 or newer.\n"
+    )
     assert not (folder / "s").exists()
 
 

@@ -106,7 +106,6 @@ class Operation:
         self._audit: list[tuple[str, int, str, str]] = []
         self._events: list[tuple[EventType, int, str]] = []
         self._secrets: dict[int, dict[str, str]] = {}  # by the event's place in the list
-        self._wanted: frozenset[str] | None = None
         self._has_events = False
         self._on_commit: list[Callable[[], None]] = []
 
@@ -170,15 +169,16 @@ class Operation:
         self._secrets.clear()
 
     def _sealed(self) -> dict[int, bytes]:
-        """The secrets of those events whose handlers are to get them. Asked once an operation, if it has any."""
-        if self._wanted is None:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT event FROM core_secretevent")
-                self._wanted = frozenset(name for (name,) in cursor.fetchall())
+        """The secrets of those events whose handlers are to get them."""
+        names = sorted({self._events[place][0].name for place in self._secrets})
+        with connection.cursor() as cursor:
+            marks = ", ".join(["%s"] * len(names))
+            cursor.execute(f"SELECT event FROM core_secretevent WHERE event IN ({marks})", names)
+            wanted = {name for (name,) in cursor.fetchall()}
         return {
             place: seal(json_text(values))
             for place, values in self._secrets.items()
-            if self._events[place][0].name in self._wanted
+            if self._events[place][0].name in wanted
         }
 
     def __exit__(
