@@ -107,6 +107,9 @@ def test_the_steps_before_a_replay_and_a_removal_have_no_accessibility_violation
 
 def test_nothing_of_events_scrolls_sideways_on_a_phone(open_page: Open, delivery: Delivery) -> None:
     page = open_page("admin", width=320)
+    # The rail has a place for everything that an administrator may do.
+    rail = page.get_by_role("navigation", name="Main")
+    assert rail.evaluate("rail => rail.scrollWidth - rail.clientWidth") == 0
     wide = []
     for path in [*pages_of(delivery), "/events/new/?event=subdomain_update"]:
         page.goto(path)
@@ -127,7 +130,10 @@ def test_a_command_is_put_together_with_clicks_and_judged_meanwhile(
     page.keyboard.press("/")
     page.keyboard.type("client_create")
     expect(page.locator("#announcer")).to_have_text("1 event")
-    page.get_by_role("link", name="Client account created").click()
+    page.reload()
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="Client account created")).to_be_focused()
+    page.keyboard.press("Enter")
     command = page.get_by_label("Command", exact=True)
     command.fill('"/opt/my scripts/a.sh"')
     page.get_by_role("button", name="<new_contact_name>").click()
@@ -147,7 +153,7 @@ def test_a_command_is_put_together_with_clicks_and_judged_meanwhile(
     command.fill(f"{SCRIPT} <new_contact_name> <new_login_name>")
     expect(page.locator("#id_command_error")).to_have_count(0)
     page.get_by_label("Highest (100)").check()
-    page.get_by_role("button", name="Create handler").click()
+    page.get_by_role("button", name="Create handler").dblclick()
     expect(page.get_by_text("The handler was created: Client account created.")).to_be_visible()
     handler = EventHandler.objects.get()
     assert (handler.command, handler.priority) == (f"{SCRIPT} <new_contact_name> <new_login_name>", 100)

@@ -58,11 +58,12 @@ document.addEventListener("keydown", (event) => {
   const rows = [...document.querySelectorAll("[data-row]")];
   const row = event.target.closest("[data-row]");
   const index = rows.indexOf(row);
+  const link = (found) => (found?.matches("a") ? found : found?.querySelector("th a"));
   const act = {
     "/": () => document.querySelector("[data-key-search]")?.focus(),
     c: () => document.querySelector("[data-key-create]")?.click(),
-    j: () => rows[Math.min(index + 1, rows.length - 1)]?.querySelector("th a")?.focus(),
-    k: () => rows[Math.max(index - 1, 0)]?.querySelector("th a")?.focus(),
+    j: () => link(rows[Math.min(index + 1, rows.length - 1)])?.focus(),
+    k: () => link(rows[Math.max(index - 1, 0)])?.focus(),
     "?": () => document.querySelector("[data-key-help]")?.click(),
     x: () => row?.querySelector('input[name="id"]')?.click(),
   }[event.key];
