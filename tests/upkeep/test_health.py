@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from innkeeper.jobs.models import Job
 from innkeeper.upkeep import health
+from tests.deliveries import make_handler
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +50,15 @@ def test_nothing_needs_attention_where_nothing_is_wrong() -> None:
 def test_a_job_that_waits_too_long_is_an_entry() -> None:
     add_job(due_at=timezone.now() - timedelta(minutes=2))
     assert "1 wait" in details()["jobs"]
+
+
+def test_a_paused_handler_is_an_entry_with_the_way_out() -> None:
+    make_handler()
+    handler = make_handler(paused_at=timezone.now(), pause_reason="20 deliveries failed one after the other.")
+    said = details()
+    assert list(said) == [f"event handler {handler.pk}"]
+    assert "20 deliveries failed" in said[f"event handler {handler.pk}"]
+    assert f"event-handler resume {handler.pk}" in said[f"event handler {handler.pk}"]
 
 
 def test_failures_are_named_with_their_reason() -> None:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from innkeeper.events.models import EventHandler
 from innkeeper.hostd.client import Client
 from innkeeper.jobs.models import Job
 
@@ -25,7 +26,7 @@ WITHOUT = {
     "dovecot": "nobody can read mail or log in to send any",
     "postfix": "no mail comes or goes",
     "panel": "nobody can log in, and no packet is answered",
-    "worker": "sessions are not ended, and figures of use stand still",
+    "worker": "sessions are not ended, events not delivered, and figures of use stand still",
 }
 """What it means that a program does not run."""
 
@@ -44,7 +45,7 @@ def entries() -> list[Entry]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     database = Entry("database", True, f"{connection.vendor} answers")
-    return [database, *_programs(), _worker(), *_failures()]
+    return [database, *_programs(), _worker(), *_handlers(), *_failures()]
 
 
 def _programs() -> Iterator[Entry]:
@@ -68,6 +69,16 @@ def _worker() -> Entry:
     if late:
         return Entry("jobs", False, f"{late} wait for longer than a minute. Look at the worker's log.")
     return Entry("jobs", True, "none is late")
+
+
+def _handlers() -> Iterator[Entry]:
+    for handler in EventHandler.objects.exclude(paused_at=None).order_by("pk")[:SHOWN_FAILURES]:
+        yield Entry(
+            f"event handler {handler.pk}",
+            False,
+            f"{handler.event} is paused, and its events wait. `innkeeper event-handler resume {handler.pk}` or the panel's"
+            f" Event Manager lets it go on. {handler.pause_reason}",
+        )
 
 
 def _failures() -> Iterator[Entry]:
