@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+# Made once: `json.dumps` makes a new encoder at each call that asks for something special.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 Kind = Literal["create", "change", "delete"]
 
 
@@ -67,7 +70,7 @@ class EventType:
             for name in (parameter.name, *parameter.synonyms):
                 result[f"old_{name}"] = before
                 result[f"new_{name}"] = after
-        return json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+        return _encode(result)
 
     def new_secrets(self, values: Mapping[str, str]) -> dict[str, str]:
         """New passwords by their outside names. Raises ValueError for what is no secret parameter."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import logging
 import sys
 import tempfile
@@ -108,6 +109,9 @@ class Application:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the threads, in the process that serves."""
         end_with_parent()
+        # What is loaded by now stays. The collections that a large packet sets off need not walk through it each time.
+        gc.collect()
+        gc.freeze()
         for number in range(THREADS):
             threading.Thread(target=_serve, args=(self._jobs,), name=f"request-{number}", daemon=True).start()
         threading.Thread(target=_serve_large, args=(self._large_jobs,), name="large-request", daemon=True).start()

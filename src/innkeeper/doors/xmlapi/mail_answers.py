@@ -71,11 +71,20 @@ def _row_formatter(writer: Writer, flags: frozenset[str], version: Version) -> C
     tail = f"{inside}</mailname>{result}</result>"
     with_settings, with_usage = "mailbox" in flags, "mailbox-usage" in flags
     with_limit = version >= FIRST_WITH_LIMIT
+    # Nearly all accounts of most sites: no panel user, no description, the server's limit.
+    common = (
+        f"{head}{line}<mailbox>{settings}{line}</mailbox>{no_password}{line}<antivir>%s</antivir>"
+        + (f"{limit % 'default'}{no_description}" if with_limit else "")
+        + tail
+    )
+    is_common = with_settings and not with_usage
 
     def text_of(row: SettingsRow | str) -> str:
         if isinstance(row, str):
             return missing_text(writer, row)
         id_, name, enabled, quota, used, antivir, messages, guid, description = row
+        if is_common and messages is None and not guid and not description:
+            return common % (id_, name, "true" if enabled else "false", quota, antivir)
         mailbox = settings % ("true" if enabled else "false", quota) if with_settings else ""
         if with_usage:
             mailbox += usage % used

@@ -6,6 +6,7 @@ import codecs
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import sievelib.parser
 
@@ -58,31 +59,35 @@ def checked(change: AccountChange) -> AccountChange:
     if change.permissions is not UNSET:
         for permission in change.permissions:
             _line(permission, 64, "permissions")
-    return replace(
-        change,
-        name=name,
-        aliases=UNSET
-        if change.aliases is UNSET
-        else _unique(names.local_part(a, field="alias") for a in change.aliases),
-        groups=UNSET if change.groups is UNSET else _unique(names.local_part(g, field="group") for g in change.groups),
-        forwarding=_addresses(change.forwarding, "forwarding"),
-        redirect=_addresses(change.redirect, "redirect"),
-        group=_addresses(change.group, "mailgroup"),
-        autoresponder=UNSET if change.autoresponder is UNSET else checked_reply(change.autoresponder),
-        autoresponders=UNSET
-        if change.autoresponders is UNSET
-        else replace(change.autoresponders, replies=tuple(_named_reply(r) for r in change.autoresponders.replies)),
-        files=UNSET if change.files is UNSET else tuple(_file(f) for f in change.files),
-    )
+    # Most accounts of a large packet have none of these, and a copy would cost as much as all checks above.
+    folded: dict[str, Any] = {}
+    if name != change.name:
+        folded["name"] = name
+    if change.aliases is not UNSET:
+        folded["aliases"] = _unique(names.local_part(alias, field="alias") for alias in change.aliases)
+    if change.groups is not UNSET:
+        folded["groups"] = _unique(names.local_part(group, field="group") for group in change.groups)
+    if change.forwarding is not UNSET:
+        folded["forwarding"] = _addresses(change.forwarding, "forwarding")
+    if change.redirect is not UNSET:
+        folded["redirect"] = _addresses(change.redirect, "redirect")
+    if change.group is not UNSET:
+        folded["group"] = _addresses(change.group, "mailgroup")
+    if change.autoresponder is not UNSET:
+        folded["autoresponder"] = checked_reply(change.autoresponder)
+    if change.autoresponders is not UNSET:
+        replies = tuple(_named_reply(reply) for reply in change.autoresponders.replies)
+        folded["autoresponders"] = replace(change.autoresponders, replies=replies)
+    if change.files is not UNSET:
+        folded["files"] = tuple(_file(file) for file in change.files)
+    return replace(change, **folded) if folded else change
 
 
 def _unique(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _addresses(value: Addresses | Unset, field: str) -> Addresses | Unset:
-    if value is UNSET:
-        return UNSET
+def _addresses(value: Addresses, field: str) -> Addresses:
     return replace(value, addresses=_unique(names.address(a, field=field) for a in value.addresses))
 
 

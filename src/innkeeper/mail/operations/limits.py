@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from innkeeper.core.db.statements import execute
 from innkeeper.core.errors import LimitReached
@@ -47,6 +47,10 @@ class Limits:
     webspace_id: int
     values: dict[str, int]
     left: dict[str, int]
+    _is_counting: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._is_counting = any(self.values.get(name, UNLIMITED) != UNLIMITED for name in COUNTED)
 
     @classmethod
     def of(cls, site: Site) -> Limits:
@@ -71,6 +75,8 @@ class Limits:
 
     def take(self, before: AccountState | None, after: AccountState) -> None:
         """Count a change of one account. Raises LimitReached, and then counts nothing."""
+        if not self._is_counting:
+            return
         was, becomes = _usage(before), _usage(after)
         grown = {name: becomes[name] - was[name] for name in COUNTED if becomes[name] != was[name]}
         for name, growth in grown.items():

@@ -49,6 +49,7 @@ class Forwarding:
         self._shown: dict[str, bool] = {}
         self._unread: set[str] = set()
         level = {_base(seed) for seed in seeds}
+        self._nobody_forwards = not level
         if level and connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])
@@ -91,13 +92,15 @@ class Forwarding:
 
         `joined` are mail groups that the account becomes a member of: mail must not go from it to them either.
         """
+        if not (targets := after.targets()):
+            return
         own = {site.address(name) for name in (after.name, *after.aliases)}
         held = {site.address(name) for name in (before.name, *before.aliases)} if before else set()
         groups = {site.address(name) for group in joined for name in (group.name, *group.aliases)}
         # What the account forwarded to already was judged when it was stored, unless it answers to more names now.
         judged = set(before.targets()) if before and own <= held and not groups else set()
         ends = own | groups
-        for first in (_base(target) for target in after.targets() if target not in judged):
+        for first in (_base(target) for target in targets if target not in judged):
             ring = self._path(first, ends.__contains__, held - own)
             if ring is not None:
                 start = site.address(after.name)
@@ -118,6 +121,8 @@ class Forwarding:
 
     def take(self, site: Site, before: AccountState | None, after: AccountState) -> None:
         """Let later checks see the account as it becomes."""
+        if self._nobody_forwards:
+            return
         if before is not None:
             for name in (before.name, *before.aliases):
                 self._holders.pop(site.address(name), None)

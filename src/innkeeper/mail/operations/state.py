@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection
@@ -124,8 +125,15 @@ _UPSERT_SCRIPT = (
 )
 
 
+_read_columns = attrgetter(*_COLUMNS)
+_JSON_COLUMNS = tuple(_COLUMNS.index(column) for column in ("cp_options", "permissions"))
+
+
 def _values(state: AccountState) -> list[Any]:
-    return [_json(value) if isinstance(value := getattr(state, column), dict) else value for column in _COLUMNS]
+    values: list[Any] = list(_read_columns(state))
+    for place in _JSON_COLUMNS:
+        values[place] = _json(values[place])
+    return values
 
 
 def _json(value: dict[str, Any]) -> str:
