@@ -76,8 +76,8 @@ def _handlers() -> Iterator[Entry]:
         yield Entry(
             f"event handler {handler.pk}",
             False,
-            f"{handler.event} is paused, and its events wait. `innkeeper event-handler resume {handler.pk}` or the panel's"
-            f" Event Manager lets it go on. {handler.pause_reason}",
+            f"{handler.event} is paused, and its events wait. `innkeeper event-handler resume {handler.pk}` or the"
+            f" panel's Event Manager lets it go on. {handler.pause_reason}",
         )
 
 
