@@ -138,7 +138,8 @@ def test_a_subdomain_has_events_of_its_own(admin: Actor, alice: Actor, webspace:
         "python_support": "false", "coldfusion_support": "false", "asp_support": "false",
     }  # fmt: skip
     shop_values, store_values = (
-        {"subdomain_name": name, "domain_name": "bakery.example"} | supports for name in ("shop", "store")
+        {"subdomain_name": name, "domain_name": "bakery.example", "system_user_type": "main"} | supports
+        for name in ("shop", "store")
     )
 
     def side(which: str, values: dict[str, str]) -> dict[str, str]:

@@ -90,7 +90,7 @@ INSTALLED_APPS = [
     "innkeeper.doors.panel",
 ]
 
-TASKS = {"default": {"BACKEND": "innkeeper.jobs.backend.JobBackend", "QUEUES": ["prompt", "upkeep"]}}
+TASKS = {"default": {"BACKEND": "innkeeper.jobs.backend.JobBackend", "QUEUES": ["prompt", "hosting", "upkeep"]}}
 
 MIDDLEWARE = [
     "innkeeper.doors.panel.headers.HeadersMiddleware",

@@ -113,8 +113,11 @@ PROPERTIES: dict[str, Property] = {
     "errdocs": Property("boolean", "Custom error documents", "false"),
     "webstat": Property("string", "Web statistics", "none", ("none", "awstats", "webalizer")),
     "webstat_protected": Property("boolean", "Web statistics behind a password", "false"),
+    "write_modify": Property("boolean", "Additional write and modify permissions", "false"),
     "wu_script": Property("boolean", "Scripting for web users", "false"),
 }
+# What a web user may use.
+SERVICES = ("ssi", "php", "cgi", "perl", "python", "fastcgi", "write_modify")
 # Sent by old clients whatever the server; nothing of this kind is served.
 DROPPED_PROPERTIES = frozenset(
     {
@@ -172,6 +175,29 @@ def clean_properties(values: Mapping[str, str], *, webspace: bool) -> dict[str, 
             )
         result[name] = _property(name, rule, text)
     return result
+
+
+def clean_services(values: Mapping[str, str]) -> dict[str, bool]:
+    """What a web user may use, checked. Raises InvalidValue."""
+    result = {}
+    for name, text in values.items():
+        if name in SERVICES:
+            result[name] = _boolean("service", name, text) == "true"
+        elif name not in DROPPED_PROPERTIES:
+            _require_harmless("service", name, text)
+    return result
+
+
+def clean_folder(field: str, text: str) -> str:
+    """A folder below a webspace's root, without slashes at its ends. Raises InvalidValue."""
+    if CONTROL.search(text) or "\n" in text or len(text) > 255:
+        raise InvalidValue(
+            f"{field}: it holds control characters, or more than 255 characters. Shorten it.", field=field
+        )
+    parts = [part for part in text.strip().strip("/").split("/") if part]
+    if ".." in parts or "." in parts:
+        raise InvalidValue(f"{field}: {text!r} leaves the webspace. Give a folder below its root.", field=field)
+    return "/".join(parts)
 
 
 def clean_php_settings(values: Mapping[str, str]) -> dict[str, str]:

@@ -99,3 +99,57 @@ class PHPSetting(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint("webspace", "name", name="webspace_php_setting")]
+
+
+class WebUser(models.Model):
+    """Somebody with a home page below a domain, and a system user of his own. `services` are the scripts he may run."""
+
+    site = models.ForeignKey(Site, models.CASCADE, related_name="web_users")
+    login = models.CharField(max_length=32, unique=True)
+    password = models.CharField(max_length=160, default="", blank=True)
+    quota_bytes = models.BigIntegerField(default=-1)
+    services = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+
+
+class FTPAccount(models.Model):
+    """An additional FTP account of a webspace, with a system user of its own. `home` lies below the webspace's root."""
+
+    webspace = models.ForeignKey(Webspace, models.CASCADE, related_name="ftp_accounts")
+    name = models.CharField(max_length=32, unique=True)
+    password = models.CharField(max_length=160, default="", blank=True)
+    home = models.CharField(max_length=255, default="", blank=True)
+    quota_bytes = models.BigIntegerField(default=-1)
+    may_read = models.BooleanField(default=True)
+    may_write = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+
+class SubdomainUser(models.Model):
+    """The system user of a subdomain that is not its domain's."""
+
+    site = models.OneToOneField(Site, models.CASCADE, primary_key=True, related_name="own_user")
+    login = models.CharField(max_length=32, unique=True)
+    password = models.CharField(max_length=160, default="", blank=True)
+    quota_bytes = models.BigIntegerField(default=-1)
+
+
+class PlacedUser(models.Model):
+    """A system user that was asked for on the machine. The row comes before the user and goes after it."""
+
+    key = models.CharField(max_length=16, primary_key=True)
+    webspace_id = models.BigIntegerField(db_index=True)
+    is_done = models.BooleanField(default=False)
+
+
+class PlacedTree(models.Model):
+    """A hosting account's tree that was asked for on the machine, as it was asked for last.
+
+    The row comes before the tree and goes after it, and outlives the account's own row. `wanted_as` is the account in
+    JSON; a tree whose account is another by now is moved, and gets its rules again.
+    """
+
+    key = models.CharField(max_length=16, primary_key=True)
+    webspace_id = models.BigIntegerField(db_index=True)
+    wanted_as = models.TextField()
+    is_done = models.BooleanField(default=False)

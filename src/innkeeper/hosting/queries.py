@@ -11,7 +11,16 @@ from innkeeper.core import names
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import NotFound
 from innkeeper.hosting import catalogue
-from innkeeper.hosting.models import HostingProperty, PHPSetting, Site, Webspace, WebspaceLimit, WebspacePermission
+from innkeeper.hosting.models import (
+    FTPAccount,
+    HostingProperty,
+    PHPSetting,
+    Site,
+    Webspace,
+    WebspaceLimit,
+    WebspacePermission,
+    WebUser,
+)
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -71,6 +80,32 @@ def find_webspace(actor: Actor, *, id: int | None = None, name: str | None = Non
         found = webspaces.filter(guid=guid.lower()).first()
     if found is None:
         raise NotFound("domain does not exist")
+    return found
+
+
+def visible_web_users(actor: Actor) -> QuerySet[WebUser]:
+    """The web users in the caller's scope, with their sites."""
+    return WebUser.objects.filter(site__in=visible_sites(actor)).select_related("site")
+
+
+def find_web_user(actor: Actor, user_id: int) -> WebUser:
+    """One web user in the caller's scope. Raises NotFound."""
+    found = visible_web_users(actor).filter(pk=user_id).first() if 0 < user_id <= BIGGEST_ID else None
+    if found is None:
+        raise NotFound("Web user does not exist")
+    return found
+
+
+def visible_ftp_accounts(actor: Actor) -> QuerySet[FTPAccount]:
+    """The additional FTP accounts in the caller's scope, with their webspaces."""
+    return FTPAccount.objects.filter(webspace__in=visible_webspaces(actor)).select_related("webspace__site")
+
+
+def find_ftp_account(actor: Actor, account_id: int) -> FTPAccount:
+    """One additional FTP account in the caller's scope. Raises NotFound."""
+    found = visible_ftp_accounts(actor).filter(pk=account_id).first() if 0 < account_id <= BIGGEST_ID else None
+    if found is None:
+        raise NotFound("FTP account does not exist")
     return found
 
 

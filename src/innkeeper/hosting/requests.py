@@ -95,6 +95,7 @@ class NewSite:
     hosting: HostingSettings | None = None
     preferences: Preferences = Preferences()
     mail_service: bool = True
+    own_user: SubdomainLogin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +108,59 @@ class SiteChanges:
     hosting: HostingSettings | None = None
     preferences: Preferences = Preferences()
     new_guid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewWebUser:
+    """A web user of a site. `crypt` says that the password is a ready hash. `quota_bytes` -1 is no limit."""
+
+    site_id: int
+    login: str
+    password: str = field(default="", repr=False)
+    crypt: bool = False
+    quota_bytes: int = -1
+    services: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WebUserChanges:
+    """What to change of a web user."""
+
+    password: str | None = field(default=None, repr=False)
+    crypt: bool = False
+    quota_bytes: int | None = None
+    services: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewFTPAccount:
+    """An additional FTP account of a webspace. `home` is a folder below the webspace's root."""
+
+    webspace_id: int
+    name: str
+    password: str = field(repr=False)
+    home: str = ""
+    quota_bytes: int = -1
+    may_read: bool = True
+    may_write: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FTPAccountChanges:
+    """What to change of an FTP account."""
+
+    name: str | None = None
+    password: str | None = field(default=None, repr=False)
+    home: str | None = None
+    quota_bytes: int | None = None
+    may_read: bool | None = None
+    may_write: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubdomainLogin:
+    """A system user of a subdomain's own, in place of its domain's."""
+
+    login: str
+    password: str = field(repr=False)
+    quota_bytes: int = -1

@@ -22,6 +22,9 @@ PROMPT = "prompt"
 UPKEEP = "upkeep"
 """The queue of work that may take minutes."""
 
+HOSTING = "hosting"
+"""The queue of what hosting accounts need on the machine: a thousand at once keep nobody else waiting."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedTask(Task[Any, Any]):

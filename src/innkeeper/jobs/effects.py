@@ -36,3 +36,10 @@ def end_site_sessions(site_ids: Iterable[int]) -> None:
             site_id__in=list(site_ids), kind=MailName.Kind.ACCOUNT, account__mailbox_enabled=True
         ).values_list("address", flat=True)
     )
+
+
+def place_hosting(webspace_id: int) -> None:
+    """Bring system users and trees of a webspace's hosting accounts in line with the rows, soon after the commit."""
+    from innkeeper.jobs.hosting import place_hosting_task  # the hosting rooms call this module
+
+    place_hosting_task.enqueue([webspace_id])

@@ -10,6 +10,7 @@ from django_tasks.base import Task
 from innkeeper.jobs.expiry import remove_expired
 from innkeeper.jobs.files import remove_unreferenced_files
 from innkeeper.jobs.graves import empty_graves
+from innkeeper.jobs.hosting import empty_tree_graves, place_all_hosting
 from innkeeper.jobs.usage import refresh_usage
 
 
@@ -26,5 +27,7 @@ SCHEDULE = (
     Scheduled("usage", refresh_usage, timedelta(minutes=5)),
     Scheduled("graves", empty_graves, timedelta(hours=1)),
     Scheduled("expiry", remove_expired, timedelta(hours=1)),
+    Scheduled("hosting", place_all_hosting, timedelta(minutes=15)),
+    Scheduled("tree-graves", empty_tree_graves, timedelta(hours=1)),
     Scheduled("files", remove_unreferenced_files, timedelta(hours=6)),
 )

@@ -20,7 +20,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 
 logger = logging.getLogger("innkeeper.jobs")
 
-POLL_S = {"prompt": 0.2, "upkeep": 1.0}
+POLL_S = {"prompt": 0.2, "hosting": 0.3, "upkeep": 1.0}
 AWAY_S = 2.0
 """Pause before the next try while the database is away."""
 
@@ -114,7 +114,7 @@ def main() -> int:
     logger.info("worker %s started", worker)
     stop.wait()
     for thread in threads:
-        if thread.name != "upkeep":  # a long job is left to the successor
+        if thread.name not in ("upkeep", "hosting"):  # a long job is left to the successor
             thread.join(STOP_S)
     return 0
 

@@ -68,6 +68,7 @@ ADD_ADDRESS = """<ip><add><ip_address>192.0.2.11</ip_address><netmask>255.255.25
 ADD_SALES = """<mail><create><filter><site-id>7</site-id><mailname><name>sales</name>
   <mailbox><enabled>true</enabled><quota>52428800</quota></mailbox>
   <password><value>Kx4!paper-Moon</value><type>plain</type></password></mailname></filter></create></mail>"""
+BLOG = {"subdomain_name": "blog", "domain_name": "example.test", "system_user_type": "main"}
 ADD_SUBDOMAIN = """<site><add><gen_setup><name>blog</name><webspace-id>7</webspace-id>
   <parent-site-id>7</parent-site-id></gen_setup></add></site>"""
 
@@ -206,17 +207,17 @@ EXAMPLES: dict[str, Example] = {
             "expiration_date": "2030-12-31",
         },
     ),
-    "subdomain_create": Example(ADD_SUBDOMAIN, new=FALSE | {"subdomain_name": "blog", "domain_name": "example.test"}),
+    "subdomain_create": Example(ADD_SUBDOMAIN, new=FALSE | BLOG),
     "subdomain_update": Example(
         "<site><set><filter><name>blog.example.test</name></filter><values><gen_setup><name>news.example.test</name>"
         "</gen_setup></values></set></site>",
-        old=FALSE | {"subdomain_name": "blog", "domain_name": "example.test"},
-        new=FALSE | {"subdomain_name": "news", "domain_name": "example.test"},
+        old=FALSE | BLOG,
+        new=FALSE | BLOG | {"subdomain_name": "news"},
         before=ADD_SUBDOMAIN,
     ),
     "subdomain_delete": Example(
         "<site><del><filter><name>blog.example.test</name></filter></del></site>",
-        old=FALSE | {"subdomain_name": "blog", "domain_name": "example.test"},
+        old=FALSE | BLOG,
         before=ADD_SUBDOMAIN,
     ),
     "cp_user_login": Example("log in", 1, {"contact_name": "Administrator"}, {"contact_name": "Administrator"}),

@@ -1,17 +1,31 @@
 """Changes of webspaces and sites. Nothing outside this package writes their rows."""
 
+from innkeeper.hosting.operations.ftp_accounts import create_ftp_account, remove_ftp_account, update_ftp_account
 from innkeeper.hosting.operations.removal import remove_site, remove_webspace, remove_webspaces
 from innkeeper.hosting.operations.sites import create_site, update_site
 from innkeeper.hosting.operations.status import inherit_status
+from innkeeper.hosting.operations.web_users import (
+    create_web_user,
+    remove_web_user,
+    set_web_user_scripts,
+    update_web_user,
+)
 from innkeeper.hosting.operations.webspaces import create_webspace, update_webspace
 
 __all__ = [
+    "create_ftp_account",
     "create_site",
+    "create_web_user",
     "create_webspace",
     "inherit_status",
+    "remove_ftp_account",
     "remove_site",
+    "remove_web_user",
     "remove_webspace",
     "remove_webspaces",
+    "set_web_user_scripts",
+    "update_ftp_account",
     "update_site",
+    "update_web_user",
     "update_webspace",
 ]

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from innkeeper.core.operation import Operation
 from innkeeper.hosting import catalogue, events
-from innkeeper.hosting.models import HostingProperty, Site, Webspace, WebspaceLimit
+from innkeeper.hosting.models import HostingProperty, Site, SubdomainUser, Webspace, WebspaceLimit
+from innkeeper.hosting.requests import SubdomainLogin
 
 FORWARDING = (Site.Hosting.FORWARDING, Site.Hosting.FRAME_FORWARDING)
 _LIMITS = {
@@ -36,13 +37,18 @@ def described(site: Site) -> dict[str, object]:
         if site.hosting_type == Site.Hosting.VIRTUAL
     }
     label = site.name.removesuffix(f".{site.parent.name}")
-    return {"subdomain_name": label, "domain_name": site.parent.name, **supports}
+    own_user = SubdomainUser.objects.filter(site=site).first()
+    user: dict[str, object] = {"system_user_type": "main" if own_user is None else "native"}
+    if own_user is not None:
+        user |= {"system_user": own_user.login, "hard_disk_quota": own_user.quota_bytes}
+    return {"subdomain_name": label, "domain_name": site.parent.name, **user, **supports}
 
 
-def record_created(operation: Operation, site: Site) -> None:
+def record_created(operation: Operation, site: Site, own_user: SubdomainLogin | None = None) -> None:
     """For a subdomain call it when its hosting is stored."""
     event = events.DOMAIN_CREATE if site.parent is None else events.SUBDOMAIN_CREATE
-    operation.event(event, site.pk, new=described(site))
+    secrets = {} if own_user is None else {"system_user_password": own_user.password}
+    operation.event(event, site.pk, new=described(site), secrets=secrets)
 
 
 def record_updated(operation: Operation, site: Site, before: dict[str, object]) -> None:

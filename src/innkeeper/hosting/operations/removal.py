@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import Failed, NotAllowed
 from innkeeper.core.operation import Operation
-from innkeeper.hosting.models import Site, Webspace
+from innkeeper.hosting.models import FTPAccount, Site, Webspace, WebUser
+from innkeeper.hosting.operations.ftp_accounts import record_ftp_accounts_end
 from innkeeper.hosting.operations.records import FORWARDING, record_forwarding_end, record_removed
-from innkeeper.hosting.operations.settings import record_hosting_end
+from innkeeper.hosting.operations.settings import PLACED, record_hosting_end
+from innkeeper.hosting.operations.web_users import record_web_users_end
 from innkeeper.hosting.operations.webspaces import lock_webspace
 from innkeeper.hosting.queries import find_site, find_webspace, permits
+from innkeeper.jobs.effects import place_hosting
 from innkeeper.mail.operations import bury_site_accounts
 
 
@@ -60,7 +63,15 @@ def remove_site(actor: Actor, site_id: int) -> None:
 
 
 def _remove(operation: Operation, sites: Sequence[Site]) -> None:
+    """Remove sites of one webspace. What they have on the machine goes after the commit."""
     ids = [site.pk for site in sites]
+    record_ftp_accounts_end(
+        operation, list(FTPAccount.objects.select_related("webspace__site").filter(webspace__in=ids))
+    )
+    record_web_users_end(operation, list(WebUser.objects.select_related("site").filter(site__in=ids)))
+    for webspace_id in {site.webspace_id for site in sites if site.hosting_type in PLACED}:
+        if webspace_id is not None:
+            place_hosting(webspace_id)
     bury_site_accounts(operation, ids)
     for site in sites:
         is_main = site.webspace_id == site.pk

@@ -8,7 +8,9 @@ from innkeeper.core import names
 from innkeeper.core.actor import Actor
 from innkeeper.core.errors import AlreadyExists
 from innkeeper.hosting.models import Site
+from innkeeper.hosting.operations.settings import PLACED
 from innkeeper.hosting.operations.status import end_sessions
+from innkeeper.jobs.effects import place_hosting
 from innkeeper.mail.operations import forwarded_to_domain, move_site_graves, refresh_site_replies, refuse_rings
 
 # Addresses repeat the domain so that look-ups need no join; set statements, a site may have 100,000 accounts.
@@ -49,6 +51,8 @@ def rename_site(actor: Actor, site: Site, name: str, ascii_name: str) -> None:
     except IntegrityError as error:
         raise AlreadyExists(f"Domain {name} already exists.", field="name") from error
     if ascii_name != old_ascii_name:
+        if site.webspace_id is not None and site.hosting_type in PLACED:
+            place_hosting(site.webspace_id)
         refresh_site_replies(site.pk)
         move_site_graves(site.pk, old_ascii_name, ascii_name)
         refuse_rings(actor, site.pk, forwarded)

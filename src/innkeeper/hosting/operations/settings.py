@@ -13,8 +13,12 @@ from innkeeper.hosting import catalogue, events
 from innkeeper.hosting.models import HostingProperty, Site, Webspace
 from innkeeper.hosting.operations.records import FORWARDING, forwarding_values, record_forwarding
 from innkeeper.hosting.requests import HostingSettings, Preferences
+from innkeeper.jobs.effects import place_hosting
 
 WEBSPACE_COLUMNS = ("ftp_login", "ftp_password")
+PLACED = {Site.Hosting.VIRTUAL, Site.Hosting.FRAME_FORWARDING}
+"""The types of hosting that have folders and system users."""
+
 URL_LENGTH = 255
 BIGGEST_SMALL = 2**31 - 1
 
@@ -98,6 +102,8 @@ def write_hosting(operation: Operation, site: Site, webspace: Webspace, checked:
     before = described(site, webspace) if was_virtual and site.parent_id is None else {}
     forwarded = forwarding_values(site, webspace) if site.hosting_type in FORWARDING else {}
     old_login = webspace.ftp_login if is_main else None
+    if {site.hosting_type, checked.type} & PLACED:
+        place_hosting(webspace.pk)
     site.hosting_type = Site.Hosting(checked.type)
     site.forwarding_url, site.forwarding_code = checked.url, checked.code
     if is_virtual:

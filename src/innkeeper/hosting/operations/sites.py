@@ -8,10 +8,10 @@ from django.utils import timezone
 from innkeeper.accounts.models import new_guid
 from innkeeper.core import names, status
 from innkeeper.core.actor import Actor, ActorKind
-from innkeeper.core.errors import AlreadyExists, InvalidValue, LimitReached, NotAllowed, NotFound
+from innkeeper.core.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound
 from innkeeper.core.operation import Operation
-from innkeeper.hosting import catalogue
-from innkeeper.hosting.models import Site
+from innkeeper.hosting.models import Site, SubdomainUser
+from innkeeper.hosting.operations.logins import check_password, check_quota, require_free_login, require_room
 from innkeeper.hosting.operations.records import described, record_created, record_guid, record_updated
 from innkeeper.hosting.operations.renaming import rename_site
 from innkeeper.hosting.operations.settings import apply_preferences, check_hosting, check_preferences, write_hosting
@@ -22,7 +22,7 @@ from innkeeper.hosting.operations.webspaces import (
     require_free_keys,
     require_free_name,
 )
-from innkeeper.hosting.queries import find_site, find_webspace, limit, permits
+from innkeeper.hosting.queries import find_site, find_webspace, permits
 from innkeeper.hosting.requests import NewSite, SiteChanges
 
 
@@ -52,6 +52,13 @@ def create_site(actor: Actor, request: NewSite) -> Site:
     name, ascii_name = names.domain(text)
     checked = check_hosting(request.hosting, webspace=False, new=True)
     check_preferences(request.preferences)
+    own_user, own_password = request.own_user, ""
+    if own_user is not None:
+        if parent is None:
+            raise InvalidValue("login: only a subdomain has a user of its own. Leave it out.", field="login")
+        names.system_user(own_user.login, field="login")
+        check_quota(own_user.quota_bytes, field="hard_quota")
+        own_password = check_password(own_user.password, own_user.login, crypt=False)
     site = Site(
         webspace=webspace,
         parent=parent,
@@ -67,7 +74,8 @@ def create_site(actor: Actor, request: NewSite) -> Site:
         if status.is_suspended(main.status) or (parent is not None and status.is_suspended(parent.status)):
             site.status |= status.INHERITED
         require_free_name(actor, ascii_name, name)
-        _require_room(webspace.pk, "max_site" if parent is None else "max_subdom")
+        count = Site.objects.filter(webspace_id=webspace.pk, parent__isnull=parent is None).count()
+        require_room(webspace.pk, "max_site" if parent is None else "max_subdom", count)
         try:
             site.save()
         except IntegrityError as error:
@@ -76,20 +84,16 @@ def create_site(actor: Actor, request: NewSite) -> Site:
             record_created(operation, site)
         write_hosting(operation, site, webspace, checked)
         site.save()
+        if own_user is not None:
+            require_free_login(own_user.login, field="login")
+            SubdomainUser.objects.create(
+                site=site, login=own_user.login, password=own_password, quota_bytes=own_user.quota_bytes
+            )
         if parent is not None:
-            record_created(operation, site)  # it tells of the hosting, too
+            record_created(operation, site, own_user)  # it tells of the hosting, too
         create_mail_service(site, enabled=request.mail_service)
         operation.audit("site", site.pk, name)
     return site
-
-
-def _require_room(webspace_id: int, name: str) -> None:
-    allowed = limit(webspace_id, name)
-    count = Site.objects.filter(webspace_id=webspace_id, parent__isnull=name == "max_site").count()
-    if allowed != catalogue.UNLIMITED and count >= allowed:
-        raise LimitReached(
-            f"The limit {name} of this webspace is reached ({count} of {allowed} in use). Ask your provider for more."
-        )
 
 
 def update_site(actor: Actor, site_id: int, changes: SiteChanges) -> Site:

@@ -17,6 +17,7 @@ from innkeeper.core.errors import AlreadyExists, InvalidValue, IPAddressNotFound
 from innkeeper.core.operation import Operation
 from innkeeper.hosting import catalogue, events
 from innkeeper.hosting.models import PHPSetting, Site, Webspace, WebspaceLimit, WebspacePermission
+from innkeeper.hosting.operations.logins import require_free_login
 from innkeeper.hosting.operations.records import (
     described,
     limit_values,
@@ -156,8 +157,8 @@ def require_free_keys(webspace: Webspace) -> None:
         raise AlreadyExists(
             f"A webspace with the external id {webspace.external_id} already exists.", field="external-id"
         )
-    if webspace.ftp_login and others.filter(ftp_login=webspace.ftp_login).exists():
-        raise AlreadyExists(f"System user {webspace.ftp_login} already exists.", field="ftp_login")
+    if webspace.ftp_login:
+        require_free_login(webspace.ftp_login, field="ftp_login", kept_by=webspace)
 
 
 def addresses_for(owner: Account, wanted: Iterable[str]) -> tuple[IPAddress | None, IPAddress | None]:

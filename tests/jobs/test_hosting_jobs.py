@@ -1,0 +1,241 @@
+"""The machine follows the rows, whatever was done before and wherever a run was cut short."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from innkeeper.accounts.models import Account
+from innkeeper.core.actor import Actor, ActorKind
+from innkeeper.hostd import trees
+from innkeeper.hostd.hosting_accounts import Spec
+from innkeeper.hosting.models import PlacedTree, PlacedUser
+from innkeeper.hosting.operations import (
+    create_ftp_account,
+    create_site,
+    create_web_user,
+    create_webspace,
+    remove_site,
+    remove_web_user,
+    remove_webspace,
+    update_site,
+    update_webspace,
+)
+from innkeeper.hosting.requests import (
+    HostingSettings,
+    NewFTPAccount,
+    NewSite,
+    NewWebspace,
+    NewWebUser,
+    SiteChanges,
+    WebspaceChanges,
+)
+from innkeeper.jobs import hosting
+from innkeeper.jobs.hosting import converge, place_all_hosting, place_hosting_task
+
+VIRTUAL = HostingSettings("vrt_hst")
+
+
+class CutShortError(Exception):
+    """The run ends here, as by a kill."""
+
+
+class Machine:
+    """hostd's client without the process: real trees, users as a set. It can die before or after any of its steps."""
+
+    def __init__(self, vhosts: Path) -> None:
+        self.vhosts = vhosts
+        self.users: set[str] = set()
+        self.steps = 0
+        self.dies_at: int | None = None
+        self.refuses: set[str] = set()
+        for folder in (vhosts, vhosts / trees.MOVING, vhosts / trees.GRAVES):
+            folder.mkdir()
+
+    def _step(self, action: Callable[[], Any]) -> Any:
+        self._point()
+        result = action()
+        self._point()
+        return result
+
+    def _point(self) -> None:
+        if self.steps == self.dies_at:
+            raise CutShortError
+        self.steps += 1
+
+    def ensure_users(self, keys: Sequence[str]) -> None:
+        self._step(lambda: self.users.update(keys))
+
+    def remove_users(self, keys: Sequence[str]) -> None:
+        self._step(lambda: self.users.difference_update(keys))
+
+    def _each(self, action: Callable[[Spec], Any], specs: Sequence[Spec]) -> dict[str, str]:
+        failed = {}
+        for spec in specs:
+            try:
+                if spec.key in self.refuses:
+                    raise OSError("no space left")
+                self._step(lambda: action(spec))  # noqa: B023 - called at once
+            except (trees.TreeError, OSError) as error:
+                failed[spec.key] = str(error)
+        return failed
+
+    def ensure_trees(self, accounts: Sequence[Spec]) -> dict[str, str]:
+        owners = trees.Owners(os.geteuid(), os.getegid(), os.getegid())
+        return self._each(lambda spec: trees.ensure(self.vhosts, spec, owners), accounts)
+
+    def bury_trees(self, accounts: Sequence[Spec]) -> dict[str, str]:
+        return self._each(lambda spec: trees.bury(self.vhosts, spec), accounts)
+
+    def move_trees(self, moves: Sequence[tuple[Spec, Spec]]) -> dict[str, str]:
+        if not moves:
+            return {}
+        result: dict[str, str] = self._step(lambda: trees.move(self.vhosts, [trees.Move(*pair) for pair in moves]))
+        return result
+
+    def empty_tree_grave(self, keep_s: int) -> int:
+        return trees.empty_grave(self.vhosts, keep_s)
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """The key of each tree, by its folder; what is on its way included."""
+        found = {}
+        for mark in sorted(self.vhosts.rglob(".*account")):
+            folder = mark.parent if mark.name == ".account" else mark.parent / mark.name[1 : -len(".account")]
+            if trees.GRAVES not in folder.parts:
+                found[str(folder.relative_to(self.vhosts))] = mark.read_text().strip()
+        return found
+
+    @property
+    def graves(self) -> list[str]:
+        return sorted(path.name.partition("-")[0] for path in (self.vhosts / trees.GRAVES).iterdir())
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    found = Machine(tmp_path / "vhosts")
+    monkeypatch.setattr(hosting, "services", lambda: found)
+    return found
+
+
+@pytest.fixture
+def admin(db: None) -> Actor:
+    account = Account.objects.create(kind="admin", login="admin", contact_name="Admin", created_at=timezone.now())
+    return Actor(ActorKind.ADMINISTRATOR, account.pk, "admin")
+
+
+def webspace(admin: Actor, name: str, login: str) -> int:
+    settings = HostingSettings("vrt_hst", {"ftp_login": login, "ftp_password": "Crumb-9-Tray"})
+    return int(create_webspace(admin, NewWebspace(name, hosting=settings)).pk)
+
+
+def test_a_webspace_is_placed_and_leaves_nothing_behind(admin: Actor, machine: Machine) -> None:
+    pk = webspace(admin, "bakery.example", "bakery")
+    petr = create_web_user(admin, NewWebUser(pk, "petr")).pk
+    team = create_ftp_account(admin, NewFTPAccount(pk, "team", "Crumb-9-Tray")).pk
+    shop = create_site(admin, NewSite("shop", parent_id=pk, hosting=VIRTUAL)).pk
+    place_hosting_task.call([pk, pk])
+    assert machine.accounts == {
+        "bakery.example": f"s{pk}",
+        "bakery.example/subdomains/shop": f"d{shop}",
+        "bakery.example/web_users/petr": f"u{petr}",
+    }
+    assert machine.users == {f"s{pk}", f"s{pk}-web", f"u{petr}", f"f{team}"}
+    steps = machine.steps
+    place_hosting_task.call([pk])
+    place_all_hosting.call()
+    assert machine.steps == steps  # nothing is asked for twice
+
+    update_webspace(admin, pk, WebspaceChanges(name="rolls.example"))
+    place_hosting_task.call([pk])
+    assert set(machine.accounts.values()) == {f"s{pk}", f"d{shop}", f"u{petr}"}
+    assert "rolls.example/subdomains/shop" in machine.accounts
+    remove_web_user(admin, petr)
+    remove_site(admin, shop)
+    place_hosting_task.call([pk])
+    assert machine.accounts == {"rolls.example": f"s{pk}"}
+    assert machine.graves == [f"d{shop}", f"u{petr}"]
+    assert machine.users == {f"s{pk}", f"s{pk}-web", f"f{team}"}
+    remove_webspace(admin, pk)
+    place_all_hosting.call()
+    assert machine.accounts == {} and machine.users == set()
+    assert not PlacedTree.objects.exists() and not PlacedUser.objects.exists()
+    hosting.empty_tree_graves.call()
+    assert len(machine.graves) == 3  # they are kept for some days
+
+
+def test_hosting_that_ends_and_begins_again_begins_empty(admin: Actor, machine: Machine) -> None:
+    pk = webspace(admin, "bakery.example", "bakery")
+    place_hosting_task.call([pk])
+    page = machine.vhosts / "bakery.example" / "httpdocs" / "index.html"
+    page.write_text("rolls")
+    update_webspace(admin, pk, WebspaceChanges(hosting=HostingSettings("std_fwd", url="http://a.example")))
+    place_hosting_task.call([pk])
+    assert (machine.accounts, machine.users) == ({}, set())
+    settings = HostingSettings("vrt_hst", {"ftp_login": "bakery", "ftp_password": "Crumb-9-Tray"})
+    update_webspace(admin, pk, WebspaceChanges(hosting=settings))
+    place_hosting_task.call([pk])
+    assert page.parent.exists() and not page.exists()
+
+
+def test_what_fails_keeps_nobody_else_and_is_tried_again(admin: Actor, machine: Machine) -> None:
+    first, second = webspace(admin, "a.example", "a-user"), webspace(admin, "b.example", "b-user")
+    machine.refuses = {f"s{first}"}
+    with pytest.raises(RuntimeError, match=f"s{first}: no space left"):
+        place_hosting_task.call([first, second])
+    assert machine.accounts == {"b.example": f"s{second}"}
+    remove_webspace(admin, second)
+    machine.refuses = {f"s{second}"}
+    with pytest.raises(RuntimeError, match=f"s{second}: no space left"):
+        place_all_hosting.call()
+    assert f"s{second}" in machine.users  # whose tree is still there
+    machine.refuses = set()
+    place_all_hosting.call()
+    assert machine.accounts == {"a.example": f"s{first}"}
+    assert machine.users == {f"s{first}", f"s{first}-web"}
+
+
+def test_a_run_that_was_cut_short_anywhere_is_finished_by_the_next(admin: Actor, machine: Machine) -> None:
+    """Two domains swap their names while subdomains and web users come, go and are renamed, and the run dies on."""
+    first, second = webspace(admin, "a.example", "a-user"), webspace(admin, "b.example", "b-user")
+    for number in range(6):
+        # Where the trees are is told by what is in them.
+        old = [create_site(admin, NewSite(f"old{number}", parent_id=pk, hosting=VIRTUAL)).pk for pk in (first, second)]
+        kept = create_site(admin, NewSite(f"kept{number}", parent_id=first, hosting=VIRTUAL)).pk
+        petr = create_web_user(admin, NewWebUser(first, f"petr{number}")).pk
+        machine.dies_at = None
+        converge(machine, [first, second])  # type: ignore[arg-type]
+        for pk in old:
+            remove_site(admin, pk)
+        remove_web_user(admin, petr)
+        names = ("b.example", "a.example") if number % 2 == 0 else ("a.example", "b.example")
+        update_webspace(admin, first, WebspaceChanges(name="on-its-way.example"))
+        update_webspace(admin, second, WebspaceChanges(name=names[1]))
+        update_webspace(admin, first, WebspaceChanges(name=names[0]))
+        update_site(admin, kept, SiteChanges(name=f"new{number}.{names[0]}"))
+        namesake = create_web_user(admin, NewWebUser(first, f"petr{number}")).pk
+        machine.steps, machine.dies_at = 0, number * 3
+        runs = 0
+        while True:
+            runs += 1
+            try:
+                converge(machine, [first, second])  # type: ignore[arg-type]
+                break
+            except CutShortError:
+                machine.steps = 0
+                machine.dies_at = (machine.dies_at or 0) + 1 + number
+        assert runs > 1
+        found = machine.accounts
+        assert found[names[0]] == f"s{first}" and found[names[1]] == f"s{second}"
+        assert found[f"{names[0]}/subdomains/new{number}"] == f"d{kept}"
+        assert found[f"{names[0]}/web_users/petr{number}"] == f"u{namesake}"
+        assert not {f"d{pk}" for pk in old} & set(found.values())
+        assert f"u{petr}" not in found.values()
+        assert {row.key for row in PlacedTree.objects.all()} == set(found.values())
+        assert {row.key for row in PlacedUser.objects.all()} == machine.users
+        assert not list((machine.vhosts / trees.MOVING).iterdir())
