@@ -193,6 +193,8 @@ def add_rule(server: Layout, account: Hosted, path: str) -> None:
 
 
 def test_no_rule_gives_the_instance_to_anybody(server):
+    make(server.vhosts, "example.com/.account", "example.com/web_users/.joe.account")
+    (server.vhosts / "example.com/.account").chmod(0o600)
     made(server, *ALL)
     add_rule(server, DOMAIN, 'Path="[HTTPD_VHOSTS_D]" SubPath="example.com"')
     file = file_of(server, DOMAIN)
@@ -200,6 +202,8 @@ def test_no_rule_gives_the_instance_to_anybody(server):
     hosting.apply_to(server, hosting.policy(server, "example.com"), "example.com", How())
     for account in ALL:
         assert file_of(server, account).stat().st_mode & 0o777 == 0o600
+    assert (server.vhosts / "example.com/.account").stat().st_mode & 0o777 == 0o600
+    assert (server.vhosts / "example.com/web_users/.joe.account").stat().st_mode & 0o777 == 0o644
 
 
 def test_an_instance_that_a_customer_put_there_is_not_believed(server):

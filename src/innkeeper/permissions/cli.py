@@ -16,11 +16,34 @@ from innkeeper.permissions.server import arguments
 RUNS = Path("/var/lib/innkeeper/security/runs")
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run one command and return its exit code: 0 in order, 1 differences or warnings found, 2 error."""
-    parser = argparse.ArgumentParser(prog="innkeeper security", description="Permissions by rule.")
-    add_commands(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
-    return run(parser.parse_args(argv))
+UTILITIES = ("applysecurity", "hostingsecurity", "packagemng", "component-paths")
+
+
+def main(argv: Sequence[str], accounts: Any = None) -> int:
+    """Run one command and return its exit code: 0 in order, 1 differences or warnings found, 2 error.
+
+    ``accounts`` asks an instance for its hosting accounts.
+    """
+    is_utility = bool(argv) and argv[0] in UTILITIES
+    program = "innkeeper security"
+    if is_utility:
+        program = "innkeeper" if argv[0] == "component-paths" else "innkeeper bin"
+    parser = _Parser(prog=program, description="Permissions by rule.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    if is_utility:
+        arguments.add_utilities(commands, _common)
+    else:
+        add_commands(commands)
+    parsed = parser.parse_args(argv)
+    parsed.accounts = accounts
+    return run(parsed)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes no abbreviations: a word that is not quite an option must do nothing."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -48,7 +71,8 @@ def add_commands(commands: Any) -> None:
 
     one = commands.add_parser("explain", help="say which rule gave or refused a right")
     one.add_argument("path", type=Path, metavar="PATH")
-    _rule_arguments(one)
+    _rule_arguments(one, must=False)
+    arguments.add_state(one)
     one.add_argument("--account", action="append", default=[], metavar="A", help="ask about this user or @group only")
     one.add_argument("--right", action="append", choices=ASKABLE, default=[], help="ask about this right only")
     one.add_argument("--below", action="store_true", help="list everything below PATH on which --account has --right")
@@ -56,7 +80,8 @@ def add_commands(commands: Any) -> None:
 
     one = commands.add_parser("undo", help="put everything back to what it was before a run")
     one.add_argument("run_name", metavar="RUN", help="name of the run, or last")
-    one.add_argument("--journal", type=Path, default=RUNS, metavar="DIR", help=f"folder of the runs ({RUNS})")
+    one.add_argument("--journal", type=Path, metavar="DIR", help=f"folder of the runs (the instance's, else {RUNS})")
+    arguments.add_state(one)
     one.add_argument("--force", action="store_true", help="also what was changed again since then")
     one.add_argument("--plan", action="store_true", help="say how much would change and write nothing")
     _common(one, "undo")
@@ -68,16 +93,18 @@ def _common(parser: argparse.ArgumentParser, action: str) -> None:
     parser.set_defaults(security=action)
 
 
-def _rule_arguments(parser: argparse.ArgumentParser) -> None:
+def _rule_arguments(parser: argparse.ArgumentParser, *, must: bool = True) -> None:
+    otherwise = "" if must else "; without any, those of the instance"
     parser.add_argument(
         "--rules",
         action="append",
-        required=True,
+        required=must,
+        default=[],
         type=Path,
         metavar="FILE",
-        help="metadata file, or folder of *.xml files",
+        help=f"metadata file, or folder of *.xml files{otherwise}",
     )
-    parser.add_argument("--root", required=True, metavar="DIR", help="the folder that / means and that is never left")
+    parser.add_argument("--root", required=must, metavar="DIR", help="the folder that / means and that is never left")
     parser.add_argument(
         "--token", action="append", default=[], type=_pair, metavar="NAME=PATH",
         help="folder of a bracket name or variable; without any, each of them means DIR",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-from innkeeper.instance.config import InstanceError
+from innkeeper.instance.config import FILE_NAME, InstanceError
 from innkeeper.permissions import apply, explain, journal
+from innkeeper.permissions.cli import RUNS
 from innkeeper.permissions.nt import sddl
 from innkeeper.permissions.nt.rights import ASKABLE
 from innkeeper.permissions.places import Places
@@ -38,6 +40,8 @@ from innkeeper.permissions.rules.finding import Finding, RuleError, Severity
 from innkeeper.permissions.rules.lint import lint
 from innkeeper.permissions.rules.template import fill
 from innkeeper.permissions.server import commands as server
+from innkeeper.permissions.server import file_commands as files
+from innkeeper.permissions.server.drift import scope_of
 from innkeeper.permissions.server.history import MetadataError
 from innkeeper.permissions.stores.base import Store
 from innkeeper.permissions.stores.export import Exported, ExportStore, icacls, owners
@@ -176,13 +180,20 @@ def _export(arguments: argparse.Namespace, policy: Policy, root: str) -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    policy, root = _policy(arguments)
-    path = arguments.path if arguments.path.is_absolute() else Path(root) / arguments.path
-    # The folder is resolved, the name itself is not: a link is not what it leads to.
-    path = path.parent.resolve() / path.name if path.name else path.resolve()
-    if not path.is_relative_to(root):
-        raise UsageError(f"{path} does not lie below {root}")
-    parts = path.relative_to(root).parts
+    if arguments.rules and not arguments.root:
+        raise UsageError("--rules goes with --root")
+    if arguments.rules:
+        policy, root = _policy(arguments)
+        path = server.real(arguments.path if arguments.path.is_absolute() else Path(root) / arguments.path)
+        if not path.is_relative_to(root):
+            raise UsageError(f"{path} does not lie below {root}")
+        parts = path.relative_to(root).parts
+        back = "innkeeper security apply, with the same arguments"
+    else:
+        path = server.real(arguments.path)
+        scope = scope_of(server.layout_of(arguments), path)
+        policy, root, parts = scope.policy(), str(scope.root), scope.start
+        back = f"innkeeper security drift {shlex.quote(str(path))} --restore"
     accounts = [policy.principals.find(name) for name in arguments.account]
     if arguments.below:
         if len(accounts) != 1 or len(arguments.right) > 1:
@@ -224,7 +235,7 @@ def _explain(arguments: argparse.Namespace) -> int:
         out(f"now: {store.describe(found.now)}")
         if found.drift:
             out(f"the rules want: {store.describe(found.wanted)}")
-            out("restore it with the same arguments to: innkeeper security apply")
+            out(f"restore it with: {back}")
     return DIFFERENCES if found.drift else IN_ORDER
 
 
@@ -237,8 +248,21 @@ def _answer(row: dict[str, Any]) -> str:
     return "\n".join([f"{row['account']} {row['right']}: {views}", *(f"  {reason}" for reason in reasons)])
 
 
+def _run_named(arguments: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
+    """The run that the arguments name: in the journal that they name, or else the instance's, or the engine's own."""
+    if arguments.journal:
+        return journal.find_run(arguments.journal, arguments.run_name)
+    if (arguments.state / FILE_NAME).exists():
+        try:
+            return journal.find_run(server.layout_of(arguments).runs, arguments.run_name)
+        except journal.JournalError:
+            if not RUNS.is_dir():
+                raise
+    return journal.find_run(RUNS, arguments.run_name)
+
+
 def _undo(arguments: argparse.Namespace) -> int:
-    folder, about = journal.find_run(arguments.journal, arguments.run_name)
+    folder, about = _run_named(arguments)
     empty = Policy([], Principals.of_system(), Places(about["root"]))
     store: Store[Any] = NTStore(empty) if about["store"] == "nt" else PosixStore(empty)
     report = apply.undo(store, folder, about["root"], force=arguments.force, dry=arguments.plan)
@@ -249,4 +273,4 @@ def _undo(arguments: argparse.Namespace) -> int:
     return DIFFERENCES if report.problem_count else IN_ORDER
 
 
-_COMMANDS = {"lint": _lint, "apply": _apply, "explain": _explain, "undo": _undo, **server.COMMANDS}
+_COMMANDS = {"lint": _lint, "apply": _apply, "explain": _explain, "undo": _undo, **server.COMMANDS, **files.COMMANDS}

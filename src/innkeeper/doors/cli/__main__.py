@@ -19,6 +19,7 @@ GROUPS = {
     "bin": "utilities with the names and options of Plesk's",
     "call": "a packet of the XML protocol from a file or standard input",
     "health": "what needs attention",
+    "component-paths": "the folders that names in rules for permissions stand for",
 }
 ELSEWHERE = ("up", "down", "status", "test", "bench", "security")
 """Commands that the script `innkeeper` runs by itself."""

@@ -108,6 +108,15 @@ class Document:
         )
         return self._splice(at, at, f' {name}="{_quote(value, chr(34))}"')
 
+    def without_value(self, entry: Element, name: str) -> Document:
+        """Take one attribute of one entry away."""
+        found = entry.attributes.get(name)
+        if found is None:
+            return self
+        head = self.text.rfind(name, entry.start, found.start)
+        start = len(self.text[:head].rstrip())
+        return self._splice(start, found.end + 1, "")
+
     def with_entry(self, values: Mapping[str, str]) -> Document:
         """Add an entry behind the last one, or at the end of the root element."""
         return self.with_entries([values])

@@ -1,19 +1,43 @@
-"""The commands for one server's policies."""
+"""The commands for one server's policies: disk, hosting and drift."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import pwd
+import shlex
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from innkeeper.instance.config import Instance
 from innkeeper.permissions import printing
 from innkeeper.permissions.posix import limits
-from innkeeper.permissions.printing import as_json, change_text, out
-from innkeeper.permissions.server import disk, running
+from innkeeper.permissions.printing import as_json, change_text, err, out
+from innkeeper.permissions.rules.document import Document
+from innkeeper.permissions.rules.finding import RuleError
+from innkeeper.permissions.rules.lint import lint
+from innkeeper.permissions.server import disk, drift, hosting, running
+from innkeeper.permissions.server.history import MetadataError
+from innkeeper.permissions.server.hosting import Hosted, Target
 from innkeeper.permissions.server.layout import Layout
 from innkeeper.permissions.server.running import How, Outcome
+
+SHOWN = 100
+"""How many differences a check names."""
+
+# Asks the running instance for the accounts that it hosts.
+Accounts = Callable[[Instance], list[Hosted]]
+
+
+def instance_of(arguments: argparse.Namespace) -> Instance:
+    """The instance that the arguments name.
+
+    Raises: ConfigError.
+    """
+    return Instance.load(arguments.state.resolve())
 
 
 def layout_of(arguments: argparse.Namespace) -> Layout:
@@ -21,7 +45,17 @@ def layout_of(arguments: argparse.Namespace) -> Layout:
 
     Raises: ConfigError.
     """
-    return Layout.of(Instance.load(arguments.state.resolve()))
+    return Layout.of(instance_of(arguments))
+
+
+def who() -> str:
+    """Who gives the command, as far as the machine knows."""
+    behind = os.environ.get("SUDO_USER")
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return f"{behind} as {name}" if behind else name
 
 
 def _disk(arguments: argparse.Namespace) -> int:
@@ -34,12 +68,151 @@ def _disk(arguments: argparse.Namespace) -> int:
     return told([outcome], arguments)
 
 
+def _hosting(arguments: argparse.Namespace) -> int:
+    layout = layout_of(arguments)
+    if arguments.instantiate:
+        return _instantiate(arguments, layout)
+    targets = _targets(arguments, layout)
+    edit, why = _edit(arguments, layout)
+    outcomes = []
+    failed = 0
+    for where in targets:
+        try:
+            with running.locked(layout, f"hosting-{where.domain}"):
+                if edit:
+                    hosting.change(layout, where, edit, who(), why)
+                compiled = hosting.policy(layout, where.domain)
+                outcomes.append(hosting.apply_to(layout, compiled, where.domain, how(arguments, where.start)))
+        except (MetadataError, RuleError, OSError) as error:
+            # One domain's broken rules must not keep the others from theirs.
+            if len(targets) == 1:
+                raise
+            failed += 1
+            err(f"innkeeper security: {where.domain}: {error}")
+    code = told(outcomes, arguments)
+    return printing.ERROR if failed else code
+
+
+def _targets(arguments: argparse.Namespace, layout: Layout) -> list[Target]:
+    if arguments.all:
+        return [Target(domain) for domain in hosting.domains(layout)]
+    return [
+        hosting.target(
+            layout,
+            domain=arguments.domain or "",
+            subdomain=arguments.subdomain or "",
+            webuser=arguments.webuser or "",
+        )
+    ]
+
+
+def _edit(arguments: argparse.Namespace, layout: Layout) -> tuple[hosting.Change | None, str]:
+    """The change of the instances that the arguments ask for, and its reason in their history."""
+    if arguments.add_template:
+        source = Document.load(template_path(layout, arguments.add_template))
+        if errors := [finding for finding in lint(source) if finding.severity == "error"]:
+            raise RuleError(errors)
+        name = arguments.add_template.name
+        is_part = arguments.subdomain or arguments.webuser
+        kinds = list(hosting.TEMPLATES) if is_part else [hosting.kind_of_template(name)]
+        return hosting.adding(source, name, layout.principals(), kinds), f"template {name} added"
+    if arguments.remove_template:
+        name = arguments.remove_template.name
+        return hosting.removing(name), f"template {name} taken out"
+    if arguments.remove_account:
+        return (
+            hosting.removing_account(arguments.remove_account, layout.principals()),
+            f"account {arguments.remove_account} taken out",
+        )
+    return None, ""
+
+
+def template_path(layout: Layout, path: Path) -> Path:
+    """A template by its path, or by its name among those of the server."""
+    among = layout.etc / path
+    return among if len(path.parts) == 1 and not path.exists() and among.exists() else path
+
+
+def _instantiate(arguments: argparse.Namespace, layout: Layout) -> int:
+    ask: Accounts | None = getattr(arguments, "accounts", None)
+    if ask is None:
+        raise MetadataError("only the program `innkeeper` of an instance can ask it for its hosting accounts")
+    accounts = ask(instance_of(arguments))
+    if not arguments.all:
+        where = _targets(arguments, layout)[0]
+        folder = (where.domain, *where.start)
+        accounts = [one for one in accounts if one.folder[: len(folder)] == folder]
+        if not accounts:
+            raise MetadataError(f"the panel knows no hosting account {'/'.join(folder)}")
+    present = [one for one in accounts if layout.vhosts.joinpath(*one.folder).is_dir()]
+    for account in accounts:
+        if account not in present:
+            err(f"innkeeper security: {'/'.join(account.folder)}: its folder is not there yet")
+    code = told(hosting.instantiate(layout, present, who(), "made from its template"), arguments)
+    return max(code, printing.DIFFERENCES) if len(present) < len(accounts) else code
+
+
+def _drift(arguments: argparse.Namespace) -> int:
+    layout = layout_of(arguments)
+    if arguments.path is None:
+        if arguments.adopt or arguments.restore:
+            raise MetadataError("name the PATH; everything is restored by `disk --apply` and `hosting --apply --all`")
+        scopes = drift.all_scopes(layout)
+    else:
+        scopes = [drift.scope_of(layout, real(arguments.path))]
+    if arguments.adopt:
+        return _adopt(scopes[0], arguments)
+    rows: list[dict[str, Any]] = []
+    edited: list[str] = []
+    code = printing.IN_ORDER
+    for scope in scopes:
+        with ExitStack() as stack:
+            stack.enter_context(running.locked(layout, scope.lock))
+            edited += [str(metadata.path) for metadata in scope.files() if metadata.is_edited()]
+            outcome = scope.run(How(dry=not arguments.restore, start=scope.start))
+        code = max(code, printing.run_code(outcome.run.report, dry=not arguments.restore))
+        for change in outcome.changes:
+            path = str(scope.root / change["path"]) if change["path"] != "." else str(scope.root)
+            rows.append(
+                {
+                    **change,
+                    "path": path,
+                    "restore": f"innkeeper security drift {shlex.quote(path)} --restore",
+                    "adopt": f"innkeeper security drift {shlex.quote(path)} --adopt",
+                }
+            )
+        if arguments.restore and not arguments.json:
+            printing.summary(outcome.run.report, "restored")
+    if arguments.json:
+        as_json({"drift": rows, "edited_rules": edited})
+        return code
+    for file in edited:
+        out(f"{file} was changed by hand and not applied since; its differences stand here too")
+    for row in rows:
+        out(change_text(row))
+        out(f"  restore: {printing.printable(row['restore'])}\n  adopt:   {printing.printable(row['adopt'])}")
+    return code
+
+
+def _adopt(scope: drift.Scope, arguments: argparse.Namespace) -> int:
+    with running.locked(scope.layout, scope.lock):
+        file = drift.adopt(scope, who())
+    if arguments.json:
+        as_json({"path": str(arguments.path), "file": str(file) if file else None})
+    elif file:
+        out(f"{file} says now what {arguments.path} has")
+    else:
+        out(f"{arguments.path} is as the rules say")
+    return printing.IN_ORDER
+
+
 def how(arguments: argparse.Namespace, start: tuple[str, ...] = ()) -> How:
     """How the arguments want a run."""
     streams = arguments.plan and not arguments.json
     return How(
-        dry=not arguments.apply,
+        dry=arguments.check or arguments.plan,
         start=start,
+        way=bool(start) and arguments.security == "hosting",
         jobs=arguments.jobs,
         told=(lambda change: out(change_text(change))) if streams else None,
         progress=printing.progress if sys.stderr.isatty() and not arguments.json else None,
@@ -48,34 +221,33 @@ def how(arguments: argparse.Namespace, start: tuple[str, ...] = ()) -> How:
 
 def told(outcomes: list[Outcome], arguments: argparse.Namespace) -> int:
     """Print runs or plans; the exit code of all."""
-    dry = not arguments.apply
+    dry = arguments.check or arguments.plan
     held = [limits.of_policy(outcome.policy) for outcome in outcomes]
     if arguments.json:
         runs = [
-            printing.run_data(outcome.policy, outcome.run, outcome.changes if arguments.plan else None, known)
+            printing.run_data(outcome.policy, outcome.run, outcome.changes if dry else None, known)
             for outcome, known in zip(outcomes, held, strict=True)
         ]
         as_json({"runs": runs})
     else:
         for outcome, known in zip(outcomes, held, strict=True):
             if arguments.check:
-                for change in outcome.changes[:SHOWN]:
-                    out(printing.printable(change["path"]))
-                if len(outcome.changes) > SHOWN:
-                    out(f"... and {len(outcome.changes) - SHOWN} more; --plan shows each with its rules")
-                printing.summary(outcome.run.report, "differ")
+                _check_text(outcome)
             else:
                 printing.run_text(outcome.policy, outcome.run, known, dry=dry)
-    return max(
-        (
-            max(printing.run_code(outcome.run.report, dry=dry), printing.DIFFERENCES if outcome.policy.findings else 0)
-            for outcome in outcomes
-        ),
-        default=printing.IN_ORDER,
-    )
+    codes = [printing.run_code(outcome.run.report, dry=dry) for outcome in outcomes]
+    codes += [printing.DIFFERENCES for outcome in outcomes if outcome.policy.unusable]
+    return max(codes, default=printing.IN_ORDER)
 
 
-SHOWN = 100
+def _check_text(outcome: Outcome) -> None:
+    for finding in outcome.policy.findings:
+        err(finding)
+    for change in outcome.changes[:SHOWN]:
+        out(printing.printable(change["path"]))
+    if len(outcome.changes) > SHOWN:
+        out(f"... and {len(outcome.changes) - SHOWN} more; --plan shows each with its rules")
+    printing.summary(outcome.run.report, "differ")
 
 
 def real(path: Path) -> Path:
@@ -84,4 +256,20 @@ def real(path: Path) -> Path:
     return path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"disk": _disk}
+def _component_paths(arguments: argparse.Namespace) -> int:
+    names = layout_of(arguments).names
+    if arguments.json:
+        as_json(dict(names))
+    else:
+        width = max(map(len, names))
+        for name, path in names.items():
+            out(f"{name:<{width}}  {path}")
+    return printing.IN_ORDER
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "disk": _disk,
+    "hosting": _hosting,
+    "drift": _drift,
+    "component-paths": _component_paths,
+}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from innkeeper.permissions import policies
 from innkeeper.permissions.places import Places
 from innkeeper.permissions.policy import Policy
+from innkeeper.permissions.rules.document import Document
 from innkeeper.permissions.rules.entry import read_rules
 from innkeeper.permissions.rules.finding import RuleError
 from innkeeper.permissions.server.history import Metadata, MetadataError
@@ -54,12 +56,18 @@ def files(layout: Layout) -> list[Metadata]:
     return [disk_file(layout, name) for name in names]
 
 
-def policy(layout: Layout) -> Policy:
+def policy(layout: Layout, instead: Mapping[Path, Document] | None = None) -> Policy:
     """The rules of all files, compiled. They are about everything but what lies in the folder of all hosting.
+
+    ``instead`` holds what files would say, there or not, for a trial.
 
     Raises: MetadataError, RuleError.
     """
-    rules, findings = read_rules(metadata.document() for metadata in files(layout))
+    trial = instead or {}
+    known = files(layout)
+    documents = [trial.get(metadata.path) or metadata.document() for metadata in known]
+    documents += [trial[path] for path in trial.keys() - {metadata.path for metadata in known}]
+    rules, findings = read_rules(documents)
     if findings:
         raise RuleError(findings)
     return Policy(

@@ -112,6 +112,11 @@ class Metadata:
             known = ", ".join(str(version.number) for version in self.versions()[-20:]) or "none"
             raise MetadataError(f"{self.path} has no version {number}; there are: {known}") from None
 
+    def is_edited(self) -> bool:
+        """True when the file was changed by hand since its last version."""
+        data, last = self.read(), self.last()
+        return data is not None and last is not None and self.content(last.number) != data
+
     def notice(self) -> bool:
         """Record what was changed by hand since the last version; tell whether there was something."""
         self._forget_unfinished()

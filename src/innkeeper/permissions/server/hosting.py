@@ -290,8 +290,10 @@ def _note_place(layout: Layout, account: Hosted, old: tuple[str, ...] | None) ->
         place.symlink_to(records(layout, account.key))
 
 
-def policy(layout: Layout, domain: str) -> Policy:
+def policy(layout: Layout, domain: str, instead: Mapping[Path, Document] | None = None) -> Policy:
     """The rules of a domain, its web users and its subdomains, compiled.
+
+    ``instead`` holds what some instances would say, for a trial.
 
     Raises: MetadataError, RuleError.
     """
@@ -301,16 +303,24 @@ def policy(layout: Layout, domain: str) -> Policy:
     outside: list[Finding] = []
     own = instances(layout, domain)
     for instance in own:
-        read, findings = read_rules([instance.metadata.document()])
+        trial = (instead or {}).get(instance.metadata.path)
+        read, findings = read_rules([trial or instance.metadata.document()])
         if findings:
             raise RuleError(findings)
         for rule in read:
             rules.append(replace(rule, number=len(rules)))
             outside += _leaves(rule, places, instance)
-    files = [str(instance.metadata.path) for instance in own]
-    compiled = Policy(rules, layout.principals(), places, untouched=files)
+    files = [path for instance in own for path in (instance.metadata.path, _mark(root, instance))]
+    compiled = Policy(rules, layout.principals(), places, untouched=map(str, files))
     compiled.findings += outside
     return compiled
+
+
+def _mark(root: Path, instance: Instance) -> Path:
+    """The file that says whose folder it is, which is root's as the instance is."""
+    if instance.kind == "webuser":
+        return root / WEB_USERS / f".{instance.folder[-1]}.account"
+    return root.joinpath(*instance.folder, ".account")
 
 
 def _leaves(rule: Rule, places: Places, instance: Instance) -> list[Finding]:
@@ -369,7 +379,10 @@ def target(layout: Layout, *, domain: str = "", subdomain: str = "", webuser: st
 def _name(text: str) -> str:
     name = text.strip().rstrip(".").lower()
     if not name.isascii():
-        name = name.encode("idna").decode()
+        try:
+            name = name.encode("idna").decode()
+        except UnicodeError:
+            raise MetadataError(f"{text!r} is not the name of a domain, subdomain or web user") from None
     if not name or "/" in name or "\0" in name or name.startswith("."):
         raise MetadataError(f"{text!r} is not the name of a domain, subdomain or web user")
     return name
@@ -385,14 +398,26 @@ Change = Callable[[Instance, Document, dict[str, Any]], tuple[Document, list[str
 
 
 def change(layout: Layout, where: Target, edit: Change, who: str, why: str) -> list[Instance]:
-    """Change the instances of a target; those that changed.
-
-    ``edit`` gets an instance, its rules and what is known of its account, and gives the new rules and the names of
-    the templates that are in them. The caller holds the domain's lock.
+    """Change the instances of a target; those that changed. The caller holds the domain's lock.
 
     Raises: MetadataError, RuleError.
     """
     changed = []
+    for instance, document, known in changes(layout, where, edit):
+        if instance.metadata.write(document.encoded(), who, why, known):
+            changed.append(instance)
+    return changed
+
+
+def changes(layout: Layout, where: Target, edit: Change) -> list[tuple[Instance, Document, dict[str, Any]]]:
+    """What the instances of a target would hold after a change, and what would be known of their accounts.
+
+    ``edit`` gets an instance, its rules and what is known of its account, and gives the new rules and the names of
+    the templates that are in them.
+
+    Raises: MetadataError, RuleError.
+    """
+    found = []
     for instance in chosen(layout, where):
         last = instance.metadata.last()
         if last is None:
@@ -400,13 +425,18 @@ def change(layout: Layout, where: Target, edit: Change, who: str, why: str) -> l
                 f"{instance.metadata.path} has no history; adopt it with `innkeeper security hosting --instantiate`"
             )
         document, templates = edit(instance, instance.metadata.document(), last.account)
-        known = {**last.account, "templates": templates}
-        if instance.metadata.write(document.encoded(), who, why, known):
-            changed.append(instance)
-    return changed
+        found.append((instance, document, {**last.account, "templates": templates}))
+    return found
 
 
-def adding(source: Document, name: str, principals: Principals, kinds: Iterable[str] = TEMPLATES) -> Change:
+def kind_of_template(name: str) -> Kind:
+    """The kind of account that a template is for, by the beginning of its name."""
+    if name.startswith("subdomain_"):
+        return "subdomain"
+    return "webuser" if name.startswith("webuser_") else "domain"
+
+
+def adding(source: Document, name: str, principals: Principals, kinds: Iterable[str]) -> Change:
     """The change that adds a template's rules to accounts of some kinds."""
 
     def edit(instance: Instance, document: Document, known: dict[str, Any]) -> tuple[Document, list[str]]:

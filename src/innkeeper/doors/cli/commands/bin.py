@@ -5,6 +5,7 @@ from __future__ import annotations
 from innkeeper.core.errors import UTILITY, ExitCode
 from innkeeper.doors.cli import output
 from innkeeper.doors.cli.client import CommandFailed
+from innkeeper.doors.cli.commands.component_paths import hand_over
 from innkeeper.doors.cli.parser import UsageError, near
 from innkeeper.doors.cli.utilities import syntax
 
@@ -19,6 +20,8 @@ UTILITIES = {
     "site": "hosting",
     "event_handler": "event_handler",
 }
+# Utilities that are programs of their own.
+PROGRAMS = ("applysecurity", "hostingsecurity", "packagemng")
 
 
 def main(words: list[str]) -> int:
@@ -32,11 +35,15 @@ def main(words: list[str]) -> int:
 
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("--help", "-h"):
-        output.lines("Usage: innkeeper bin UTILITY COMMAND ...\n\n  " + "\n  ".join(UTILITIES))
+        output.lines("Usage: innkeeper bin UTILITY COMMAND ...\n\n  " + "\n  ".join([*UTILITIES, *PROGRAMS]))
         output.lines("\n`innkeeper bin UTILITY --help` explains each.")
         return 0 if words else UTILITY[ExitCode.USAGE]
     name = words[0]
+    if name in PROGRAMS:
+        hand_over([name, *words[1:]])
     if name not in UTILITIES:
-        raise UsageError(f"{name}: no such utility.{near(name, UTILITIES)} `innkeeper bin --help` shows all.")
+        raise UsageError(
+            f"{name}: no such utility.{near(name, [*UTILITIES, *PROGRAMS])} `innkeeper bin --help` shows all."
+        )
     module = __import__(f"innkeeper.doors.cli.utilities.{UTILITIES[name]}", fromlist=["UTILITIES"])
     return syntax.run(module.UTILITIES[name], words[1:])

@@ -1,0 +1,254 @@
+"""The commands for a server's policies: what they print, what they change, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from servers import layout as make_layout
+from test_hosting_policy import ALL, DOMAIN, SUBDOMAIN, WEBUSER
+from trees import make, snapshot
+
+from innkeeper.permissions import cli
+from innkeeper.permissions.server import commands, hosting
+from innkeeper.permissions.server.layout import Layout
+
+
+@pytest.fixture
+def server(memory_tree: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    made = make_layout(memory_tree)
+    for domain in ("example.com", "example.net"):
+        make(
+            memory_tree,
+            *(f"vhosts/{domain}/{name}/" for name in ("httpdocs", "private", "web_users/joe")),
+            f"vhosts/{domain}/subdomains/shop/httpdocs/",
+            f"vhosts/{domain}/httpdocs/index.html",
+            f"vhosts/{domain}/httpdocs/data/file",
+        )  # fmt: skip
+    make(memory_tree, "program/module.py", "bin/tool")
+    monkeypatch.setattr(commands, "instance_of", lambda arguments: None)
+    monkeypatch.setattr(Layout, "of", classmethod(lambda cls, instance: made))
+    return made
+
+
+@pytest.fixture
+def run(server, capsys):
+    """Run a command; its exit code, and what it printed: data with --json, else text."""
+
+    def run(*words: object):
+        code = cli.main([str(word) for word in words], lambda instance: list(ALL))
+        printed = capsys.readouterr()
+        text = printed.out if code < 2 else printed.err
+        return code, json.loads(text) if "--json" in words and code < 2 else text
+
+    return run
+
+
+def test_the_disk_policy_by_its_commands(server, run):
+    assert run("disk", "--check")[0] == 1
+    before = snapshot(server.root / "program")
+    code, plan = run("disk", "--plan", "--json")
+    assert (code, snapshot(server.root / "program")) == (1, before)
+    assert {change["path"] for change in plan["runs"][0]["plan"]} >= {"program", "program/module.py", "bin"}
+    code, done = run("disk", "--apply", "--json")
+    assert (code, done["runs"][0]["changed"]) == (0, len(plan["runs"][0]["plan"]))
+    assert run("disk", "--check")[0] == 0
+    code, _ = run("undo", done["runs"][0]["run"], "--journal", server.runs)
+    assert (code, snapshot(server.root / "program")) == (0, before)
+
+
+def test_the_utilities_have_names_of_their_own_and_do_nothing_on_an_unknown_word(server, run, capsys):
+    before = snapshot(server.root / "program")
+    for words in (
+        ["applysecurity", "--frob"],
+        ["applysecurity", "--appl"],
+        ["hostingsecurity", "--all"],
+        ["packagemng", "x"],
+    ):
+        with pytest.raises(SystemExit) as refused:
+            run(*words)
+        assert refused.value.code == 2
+    assert snapshot(server.root / "program") == before
+    assert run("applysecurity")[0] == 0
+    assert run("applysecurity", "--check")[0] == 0
+    assert run("packagemng", "--json") == (0, dict(server.names))
+    assert run("component-paths")[1].startswith("PRODUCT_ROOT_D")
+    with pytest.raises(SystemExit) as helped:
+        run("applysecurity", "--help")
+    assert helped.value.code == 0
+    assert "innkeeper bin applysecurity" in capsys.readouterr().out
+
+
+def test_instances_are_made_checked_and_applied(server, run):
+    code, text = run("hosting", "--check", "--domain", "example.com")
+    assert code == 2
+    assert "--instantiate" in text
+    assert run("hosting", "--instantiate", "--domain", "example.com")[0] == 0
+    assert run("hosting", "--check", "--all")[0] == 0
+    (server.vhosts / "example.com/web_users/joe").chmod(0o777)
+    (server.vhosts / "example.com/subdomains/shop/httpdocs").chmod(0o777)
+    assert run("hosting", "--check", "--subdomain", "shop.example.com")[1].split("\n")[0].endswith("shop/httpdocs")
+    assert run("hosting", "--apply", "--webuser", "example.com:joe")[0] == 0
+    assert run("hosting", "--check", "--webuser", "example.com:joe")[0] == 0
+    assert run("hosting", "--check", "--all")[0] == 1
+    assert run("hosting", "--apply", "--all", "--jobs", "2")[0] == 0
+    assert run("hosting", "--check", "--all")[0] == 0
+
+
+def test_one_domain_with_broken_rules_does_not_keep_the_others_from_theirs(server, run):
+    run("hosting", "--instantiate", "--all")
+    other = hosting.Hosted("s9", "domain", ("example.net",), DOMAIN.users)
+    hosting.instantiate(server, [other], "alice", "test")
+    (server.vhosts / "example.com/.security").write_text("<R")
+    (server.vhosts / "example.net/httpdocs").chmod(0o777)
+    code, text = run("hosting", "--apply", "--all")
+    assert code == 2
+    assert "example.com" in text
+    assert "not-xml" in text
+    assert run("hosting", "--check", "--domain", "example.net")[0] == 0
+
+
+def test_templates_and_accounts_are_added_and_taken_out(server, run, tmp_path):
+    run("hosting", "--instantiate", "--all")
+    before = snapshot(server.vhosts / "example.com/httpdocs")
+    own = tmp_path / "own.xml"
+    own.write_text(
+        '<R><Entry AccounType="0" Account="Null" Path="[HTTPD_VHOSTS_D]" SubPath="httpdocs\\data" AceFlags="0x3"'
+        ' AccessMask="Modify" EntryFlags="0x0" Tag="AnonymousDomainUser"/></R>'
+    )
+    code, text = run("hosting", "--add-template", own, "--domain", "example.com")
+    assert code == 0, text
+    assert snapshot(server.vhosts / "example.com/httpdocs") != before
+    assert run("hosting", "--remove-template", own, "--domain", "example.com")[0] == 0
+    assert snapshot(server.vhosts / "example.com/httpdocs") == before
+    own.write_text('<R><Entry AccounType="2"/></R>')
+    assert run("hosting", "--add-template", own, "--all")[0] == 2
+    assert run("hosting", "--remove-account", "www-data", "--domain", "example.com")[0] == 0
+    assert "www-data" not in (server.vhosts / "example.com/.security").read_text()
+
+
+def test_what_was_set_by_hand_is_found_restored_or_adopted(server, run):
+    run("hosting", "--instantiate", "--all")
+    run("disk", "--apply")
+    assert run("drift", "--json") == (0, {"drift": [], "edited_rules": []})
+    page, folder = (server.vhosts / "example.com/httpdocs" / name for name in ("index.html", "data"))
+    page.chmod(0o660)
+    folder.chmod(0o2700)
+    code, found = run("drift", "--json")
+    assert code == 1
+    assert [Path(row["path"]) for row in found["drift"]] == [page, folder]
+    assert found["drift"][0]["rules"]
+    assert run("drift", folder, "--restore")[0] == 0
+    assert [row["path"] for row in run("drift", server.vhosts / "example.com", "--json")[1]["drift"]] == [str(page)]
+    code, text = run("drift", page, "--adopt")
+    assert code == 0, text
+    assert run("drift")[0] == 0
+    assert page.stat().st_mode & 0o777 == 0o660
+    assert "index.html" in (server.vhosts / "example.com/.security").read_text()
+
+
+def test_what_no_rule_can_say_is_only_restored(server, run):
+    run("hosting", "--instantiate", "--all")
+    folder = server.vhosts / "example.com/httpdocs/data"
+    text = (server.vhosts / "example.com/.security").read_text()
+    folder.chmod(0o700)  # without the set-gid bit
+    code, printed = run("drift", folder, "--adopt")
+    assert code == 2
+    assert "--restore" in printed
+    assert (server.vhosts / "example.com/.security").read_text() == text
+
+
+def test_a_web_users_drift_goes_into_his_own_instance(server, run):
+    run("hosting", "--instantiate", "--all")
+    folder = server.vhosts / "example.com/web_users/joe"
+    make(folder, "file")
+    run("hosting", "--apply", "--all")
+    (folder / "file").chmod(0o600)
+    assert run("drift", folder / "file", "--adopt")[0] == 0
+    assert "joe\\file" in (server.vhosts / "example.com/.Web.joe.security").read_text()
+    assert run("drift", server.vhosts / "example.com")[0] == 0
+
+
+def test_the_history_of_an_instance_is_shown_compared_and_put_back(server, run):
+    run("hosting", "--instantiate", "--all")
+    file = server.vhosts / "example.com/.security"
+    text = file.read_text()
+    file.write_text(text.replace("FullAccess", "Read"))
+    assert "changed by hand since" in run("history", "--domain", "example.com")[1]
+    run("hosting", "--apply", "--domain", "example.com")
+    versions = run("history", "--domain", "example.com", "--json")[1]["versions"]
+    assert [version["why"] for version in versions] == ["made from its template", "changed by hand"]
+    assert run("history", "--domain", "example.com", "--diff", 1, 2)[0] == 1
+    assert 'AccessMask="Read"' in run("history", "--domain", "example.com", "--diff", 1)[1]
+    assert run("history", "--domain", "example.com", "--restore", 1)[0] == 0
+    assert file.read_text() == text
+    assert run("history", "--domain", "example.com", "--diff", 1)[0] == 0
+    assert run("history", "--domain", "example.com", "--restore", 7)[0] == 2
+    for which in (["--webuser", "example.com:joe"], ["--subdomain", "shop.example.com"], ["--disk"],
+                  ["--template", "hosting_template"]):  # fmt: skip
+        assert run("history", *which)[0] == 0
+    assert run("history", "--template", "../passwd")[0] == 2
+
+
+def test_rules_are_carried_from_one_domain_to_another(server, run, tmp_path):
+    run("hosting", "--instantiate", "--all")
+    other = hosting.Hosted("s9", "domain", ("example.net",), DOMAIN.users | {"DomainUser": "lp"})
+    hosting.instantiate(server, [other], "alice", "test")
+    page = server.vhosts / "example.com/httpdocs/index.html"
+    page.chmod(0o666)
+    assert run("drift", page, "--adopt")[0] == 0
+    file = tmp_path / "carried.xml"
+    assert run("export", "--domain", "example.com", file)[0] == 0
+    assert "SidStr" not in file.read_text()
+    assert "example.com" not in file.read_text()
+    target = server.vhosts / "example.net/.security"
+    before = target.read_text()
+    code, plan = run("import", file, "--domain", "example.net", "--plan", "--json")
+    assert (code, target.read_text()) == (1, before)
+    added = [line for line in plan["files"][0]["diff"].splitlines() if line.startswith("+ ")]
+    assert added
+    assert all("httpdocs\\index.html" in line for line in added), "what the domain has already does not come twice"
+    assert run("import", file, "--all")[0] == 0
+    assert "example.net\\httpdocs\\index.html" in target.read_text()
+    assert run("import", file, "--all", "--plan")[0] == 0
+    assert run("hosting", "--apply", "--domain", "example.net")[0] == 0
+
+
+def test_what_is_bound_to_another_server_is_dropped_or_refused(server, run, tmp_path):
+    file = tmp_path / "foreign.xml"
+    rule = (
+        '<Entry AccounType="1" Account="{}" SidStr="S-1-5-21-1-2-3-1004" Path="/" SubPath="data" AceFlags="0x3"'
+        ' AccessMask="Read" EntryFlags="{}"/>'
+    )
+    file.write_text(f"<R>{rule.format('games', '0x40')}</R>")
+    assert run("import", file, "--disk")[0] == 1
+    text = (server.disk_folder / "foreign.xml").read_text()
+    assert "S-1-5-21" not in text
+    assert "S-1-22-1-5" in text
+    file.write_text(f"<R>{rule.format('nobody-here', '0x40')}</R>")
+    code, text = run("import", file, "--disk")
+    assert code == 2
+    assert "nobody-here" in text
+    file.with_name("DiskSecurity.xml").write_text("<R/>")
+    assert run("import", file.with_name("DiskSecurity.xml"), "--disk")[0] == 2
+
+
+def test_explain_knows_which_rules_govern_a_path(server, run):
+    run("hosting", "--instantiate", "--all")
+    run("disk", "--apply")
+    page = server.vhosts / "example.com/httpdocs/index.html"
+    code, found = run("explain", page, "--account", "www-data", "--json")
+    answers = {row["right"]: (row["nt"], row["posix"], row["kernel"]) for row in found["answers"]}
+    assert code == 0
+    assert answers["read"][:2] == (True, True)
+    assert answers["write"][:2] == (False, False)
+    assert any(f"{server.vhosts}/example.com/.security:" in reason for reason in found["answers"][0]["reasons"])
+    code, found = run("explain", server.root / "program", "--account", "bin", "--right", "read", "--json")
+    assert "DiskSecurity.xml" in found["answers"][0]["reasons"][0]
+    code, found = run("explain", server.vhosts / "example.com", "--account", "games", "--below", "--json")
+    assert found["paths"] == ["web_users/joe"]
+
+
+def test_all_three_kinds_have_their_parts():
+    assert {account.kind for account in (DOMAIN, SUBDOMAIN, WEBUSER)} == set(hosting.TEMPLATES)
