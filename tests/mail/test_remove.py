@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from innkeeper.core.errors import NotFound
+from innkeeper.core.errors import NotAllowed, NotFound
 from innkeeper.core.models import AuditEntry, OutboxEvent
 from innkeeper.core.operation import planning
 from innkeeper.mail.models import Grave, MailAccount, MailName
@@ -19,6 +19,7 @@ from innkeeper.mail.operations import (
     RemoveAccounts,
     create_accounts,
     remove_accounts,
+    set_retention,
 )
 
 from .conftest import World
@@ -51,6 +52,15 @@ def test_named_accounts_go_and_missing_ones_say_so_in_their_places(site: World) 
     assert sorted(MailName.objects.values_list("address", flat=True)) == [
         "info@alice.example", "keep@bob.example", "third@alice.example",
     ]  # fmt: skip
+
+
+def test_the_mail_of_removed_accounts_is_kept_as_long_as_the_setting_says(site: World) -> None:
+    remove_accounts(site.alice, RemoveAccounts(site.alice_site, ("sales",)))
+    with pytest.raises(NotAllowed):
+        set_retention(site.alice, "1")
+    set_retention(site.admin, "90")
+    remove_accounts(site.alice, RemoveAccounts(site.alice_site, ("info",)))
+    assert [(grave.due_at - grave.buried_at).days for grave in Grave.objects.order_by("pk")] == [14, 90]
 
 
 def test_an_alias_is_no_account(site: World) -> None:

@@ -74,6 +74,20 @@ class SecretKey(models.Model):
     created_at = models.DateTimeField()
 
 
+class LatestLogin(models.Model):
+    """The mark of somebody's latest panel session, which alone counts of those who may have no more than one.
+
+    `kind` is the actor's; a mail user is no account here.
+    """
+
+    kind = models.CharField(max_length=16)
+    account_id = models.BigIntegerField()
+    mark = models.CharField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("kind", "account_id", name="latest_login")]
+
+
 class LoginFailure(models.Model):
     """Failed log-ins of one login from one address. A lock never reaches another address."""
 

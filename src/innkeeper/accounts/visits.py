@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from innkeeper.accounts.events import CP_USER_LOGIN, CP_USER_LOGOUT
+from innkeeper.accounts.models import LatestLogin
 from innkeeper.core.actor import Actor
 from innkeeper.core.events import EventType
 from innkeeper.core.operation import Operation
 
 
-def record_login(actor: Actor, contact_name: str) -> None:
-    """Record that the actor logged in to the panel."""
-    _record(actor, "session.open", CP_USER_LOGIN, contact_name)
+def record_login(actor: Actor, contact_name: str) -> str:
+    """Record that the actor logged in to the panel; the mark of the session that begins, the latest from now on."""
+    mark = secrets.token_hex(16)
+    with _recorded(actor, "session.open", CP_USER_LOGIN, contact_name):
+        LatestLogin.objects.update_or_create(
+            kind=actor.kind.value, account_id=actor.account_id, defaults={"mark": mark}
+        )
+    return mark
+
+
+def is_latest(actor: Actor, mark: str) -> bool:
+    """Whether nobody logged in as the actor after the session of that mark began."""
+    return LatestLogin.objects.filter(kind=actor.kind.value, account_id=actor.account_id, mark=mark).exists()
 
 
 def record_logout(actor: Actor, contact_name: str) -> None:
     """Record that the actor logged out of the panel."""
-    _record(actor, "session.close", CP_USER_LOGOUT, contact_name)
+    with _recorded(actor, "session.close", CP_USER_LOGOUT, contact_name):
+        pass
 
 
-def _record(actor: Actor, operation: str, event: EventType, contact_name: str) -> None:
+@contextmanager
+def _recorded(actor: Actor, operation: str, event: EventType, contact_name: str) -> Iterator[None]:
     names = {"contact_name": contact_name}
     with Operation(actor, operation) as op:
         op.audit("session", actor.account_id, actor.login)
         op.event(event, actor.account_id, old=names, new=names)
+        yield

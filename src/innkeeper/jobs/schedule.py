@@ -12,6 +12,7 @@ from innkeeper.jobs.files import remove_unreferenced_files
 from innkeeper.jobs.graves import empty_graves
 from innkeeper.jobs.hosting import empty_tree_graves, place_all_hosting
 from innkeeper.jobs.usage import refresh_usage
+from innkeeper.jobs.webspaces import suspend_expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +30,6 @@ SCHEDULE = (
     Scheduled("expiry", remove_expired, timedelta(hours=1)),
     Scheduled("hosting", place_all_hosting, timedelta(minutes=15)),
     Scheduled("tree-graves", empty_tree_graves, timedelta(hours=1)),
+    Scheduled("webspaces", suspend_expired, timedelta(minutes=10)),
     Scheduled("files", remove_unreferenced_files, timedelta(hours=6)),
 )

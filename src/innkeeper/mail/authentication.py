@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from functools import cache
@@ -35,6 +36,11 @@ def mail_user(account_id: int) -> tuple[MailAccount, str] | None:
     if name is None or name.site.status & ~WEB_SERVICE_ONLY or not name.account.password:
         return None
     return name.account, f"{name.local_part}@{name.site.name}"
+
+
+def allows_several_sessions(account: MailAccount) -> bool:
+    """Whether the owner may be logged in to the panel more than once at a time."""
+    return bool(json.loads(account.cp_options).get("multiply_login", "true") not in ("false", "0"))
 
 
 def authenticate_mail_user(address: str, password: str, client: str) -> Actor:

@@ -147,6 +147,14 @@ def test_a_plan_of_a_mixed_update_with_a_password_hashes_nothing(panel: Panel, s
     assert panel.info(f"joe@{site}") == before
 
 
+def test_how_long_removed_mail_is_kept(panel: Panel) -> None:
+    assert panel.ok("mail", "retention").out == "the mail of removed accounts is kept for 14 days\n"
+    panel.ok("mail", "retention", "30", "--plan")
+    assert "for 14 days" in panel.ok("mail", "retention").out
+    assert "for 7 days" in panel.ok("mail", "retention", "7").out
+    assert panel.run("mail", "retention", "0").code == 7
+
+
 def test_the_service_of_a_site_is_switched(panel: Panel, site: str) -> None:
     assert panel.ok("mail", "off", site).out == f"mail service of {site} is off\n"
     statement = f"SELECT enabled FROM mail_mailservice WHERE domain_key = '@{site}'"

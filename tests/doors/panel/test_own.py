@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from innkeeper.accounts.models import Account
 from innkeeper.core.passwords import verify_mail
+from innkeeper.core.serversettings import read_setting
 from innkeeper.jobs.models import Job
 from innkeeper.mail.models import Autoresponder, MailAccount, Recipient
-from tests.people import PASSWORD
+from tests.people import PASSWORD, make_account
 
 pytestmark = pytest.mark.django_db
 LogIn = Callable[..., Client]
@@ -106,10 +107,11 @@ def test_the_colours_are_kept_with_the_account_and_set_on_the_first_byte(
     assert client.post(path, {"color_scheme": "pink"}).status_code == 422
 
 
-@pytest.mark.parametrize("login", ["admin", "alice"])
+@pytest.mark.parametrize("login", ["admin", "alice", "rita"])
 def test_an_owner_changes_the_own_password_and_only_this_session_stays(
-    login: str, alice: Account, log_in: LogIn
+    login: str, admin: Account, alice: Account, log_in: LogIn
 ) -> None:
+    make_account("rita", "reseller", owner=admin)
     here, elsewhere = log_in(login), log_in(login)
     response = here.post("/settings/password/", {"current": PASSWORD, "password": SECRET}, follow=True)
     assert "Your password was changed." in text_of(response)
@@ -133,6 +135,21 @@ def test_a_refused_password_of_an_owner_changes_nothing(
     assert response.status_code == 422
     assert f'id="id_{field}_error"' in text_of(response) and words in text_of(response)
     log_in("alice")
+
+
+def test_the_administrator_says_how_long_removed_mail_is_kept(alice: Account, log_in: LogIn) -> None:
+    client = log_in("admin")
+    assert 'value="14"' in text_of(client.get("/settings/"))
+    assert client.post("/settings/server/", {"mail_retention_days": "30"}).status_code == 302
+    assert 'value="30"' in text_of(client.get("/settings/"))
+    for wrong in ("0", "4000", "some", ""):
+        response = client.post("/settings/server/", {"mail_retention_days": wrong})
+        assert response.status_code == 422
+        assert 'id="id_mail_retention_days_error"' in text_of(response)
+    assert read_setting("mail_retention_days") == "30"
+    customer = log_in("alice")
+    assert "mail_retention_days" not in text_of(customer.get("/settings/"))
+    assert customer.post("/settings/server/", {"mail_retention_days": "1"}).status_code == 403
 
 
 def test_health_is_for_the_administrator_and_shows_what_is_late_first(alice: Account, log_in: LogIn) -> None:

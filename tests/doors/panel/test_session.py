@@ -52,6 +52,18 @@ def test_a_mail_user_without_panel_access_is_told_so_only_with_its_password(bob:
     assert "no access to the panel" in wrong(Client(), "bob@example.test", PASSWORD)
 
 
+def test_who_may_have_one_session_alone_keeps_the_latest(alice: Account, bob: MailAccount, log_in: LogIn) -> None:
+    for login, home in (("admin", "/mail/"), ("bob@example.test", "/own/")):
+        first, second = log_in(login), log_in(login)
+        assert first.get(home).status_code == second.get(home).status_code == 200
+    Account.objects.filter(login="admin").update(multiple_sessions=False)
+    MailAccount.objects.update(cp_options='{"multiply_login": "false"}')
+    for login, home in (("admin", "/mail/"), ("bob@example.test", "/own/")):
+        first, second = log_in(login), log_in(login)
+        assert (first.get(home).status_code, second.get(home).status_code) == (302, 200)
+        assert second.get(home).status_code == 200, "as long as nobody logs in after it"
+
+
 def test_an_unknown_login_and_a_wrong_password_answer_alike(alice: Account, bob: MailAccount) -> None:
     pages = [wrong(Client(), login) for login in ("alice", "nobody", "bob@example.test", "no@example.test", "a@b")]
     assert all("Wrong user name or password." in page for page in pages)

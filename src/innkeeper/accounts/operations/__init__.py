@@ -12,6 +12,7 @@ from innkeeper.accounts.operations.customers import (
     remove_customer,
     update_customer,
 )
+from innkeeper.accounts.operations.own import change_own_password
 from innkeeper.accounts.operations.secret_keys import NewKey, create_key, remove_key
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "CustomerChanges",
     "NewCustomer",
     "NewKey",
+    "change_own_password",
     "create_administrator",
     "create_customer",
     "create_key",

@@ -29,6 +29,7 @@ urlpatterns = [
     path("logout/", session.log_out, name="logout"),
     path("settings/", settings.settings, name="settings"),
     path("settings/password/", settings.password, name="password"),
+    path("settings/server/", settings.server, name="server"),
     path("health/", health.health, name="health"),
     path("mail/", mail_list.account_list, name="mail"),
     path("mail/export.csv", mail_export.export, name="mail-export"),

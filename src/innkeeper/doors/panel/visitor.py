@@ -17,14 +17,16 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.http import urlencode
 
 from innkeeper.accounts.models import Account
+from innkeeper.accounts.visits import is_latest
 from innkeeper.core.actor import Actor, ActorKind, Door
 from innkeeper.core.errors import Refused
 from innkeeper.core.serversettings import session_idle_minutes
 from innkeeper.doors.panel.views.errors import refused_page
-from innkeeper.mail.authentication import mail_user
+from innkeeper.mail.authentication import allows_several_sessions, mail_user
 
 WHO = "who"
 SEEN = "seen"
+MARK = "mark"
 TOUCH_SECONDS = 60
 
 P = ParamSpec("P")
@@ -38,6 +40,8 @@ class Visitor:
     name: str
     color_scheme: str
     fingerprint: str
+    several_sessions: bool
+    """Whether sessions go on when the same visitor logs in again elsewhere."""
 
     @property
     def is_mail_user(self) -> bool:
@@ -65,12 +69,15 @@ def visitor_of(kind: ActorKind, account_id: int, address: str) -> Visitor | None
             return None
         mailbox, login = found
         actor = Actor(kind, account_id, login, address, Door.PANEL)
-        return Visitor(actor, login, mailbox.color_scheme, _fingerprint(mailbox.password))
+        return Visitor(
+            actor, login, mailbox.color_scheme, _fingerprint(mailbox.password), allows_several_sessions(mailbox)
+        )
     account = Account.objects.filter(pk=account_id, kind=kind.value, status=0).first()
     if account is None:
         return None
     actor = Actor(kind, account_id, account.login, address, Door.PANEL)
-    return Visitor(actor, account.contact_name or account.login, account.color_scheme, _fingerprint(account.password))
+    name = account.contact_name or account.login
+    return Visitor(actor, name, account.color_scheme, _fingerprint(account.password), account.multiple_sessions)
 
 
 def client_address(request: HttpRequest) -> str:
@@ -78,10 +85,11 @@ def client_address(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def open_session(request: HttpRequest, visitor: Visitor) -> None:
-    """Begin a new session for a visitor. Nothing of an earlier one is kept."""
+def open_session(request: HttpRequest, visitor: Visitor, mark: str) -> None:
+    """Begin a new session for a visitor, with the mark of its log-in. Nothing of an earlier one is kept."""
     request.session.flush()
     request.session[WHO] = [visitor.actor.kind.value, visitor.actor.account_id, visitor.fingerprint]
+    request.session[MARK] = mark
     request.session[SEEN] = int(time.time())
 
 
@@ -118,7 +126,11 @@ class VisitorMiddleware:
         visitor = None
         if now - seen <= idle:
             visitor = visitor_of(ActorKind(who[0]), who[1], client_address(request))
-        if visitor is None or not constant_time_compare(visitor.fingerprint, who[2]):
+        if (
+            visitor is None
+            or not constant_time_compare(visitor.fingerprint, who[2])
+            or not (visitor.several_sessions or is_latest(visitor.actor, request.session.get(MARK, "")))
+        ):
             request.session.flush()
             return None
         # One write a minute, not one a page.

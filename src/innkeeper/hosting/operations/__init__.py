@@ -1,5 +1,6 @@
 """Changes of webspaces and sites. Nothing outside this package writes their rows."""
 
+from innkeeper.hosting.operations.expiration import expire_webspaces
 from innkeeper.hosting.operations.ftp_accounts import create_ftp_account, remove_ftp_account, update_ftp_account
 from innkeeper.hosting.operations.removal import remove_site, remove_webspace, remove_webspaces
 from innkeeper.hosting.operations.sites import create_site, update_site
@@ -17,6 +18,7 @@ __all__ = [
     "create_site",
     "create_web_user",
     "create_webspace",
+    "expire_webspaces",
     "inherit_status",
     "remove_ftp_account",
     "remove_site",

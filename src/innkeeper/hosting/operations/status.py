@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from django.db import connection
@@ -9,10 +10,13 @@ from django.db.models import Q
 
 from innkeeper.core.db.sets import among
 from innkeeper.core.operation import Operation
-from innkeeper.core.status import INHERITED, WEB_ONLY, is_suspended
+from innkeeper.core.status import EXPIRED, INHERITED, WEB_ONLY, is_suspended
 from innkeeper.hosting import events
 from innkeeper.hosting.models import Site, Webspace
+from innkeeper.hosting.queries import limit
 from innkeeper.jobs.effects import end_site_sessions
+
+EXPIRATION = "expiration"
 
 # Set statements: an owner may have thousands of sites. `~` is written out, SQLite and PostgreSQL agree on the rest.
 _CLIENTS = f"""
@@ -59,6 +63,15 @@ def inherit_status(
             cursor.execute(statement.format(below=below), [parameter])
     suspended = Site.objects.filter(webspace__in=ids).exclude(status__in=[0, WEB_ONLY])
     end_sessions(list(suspended.values_list("pk", flat=True)))
+
+
+def with_expiration(webspace: Webspace) -> int:
+    """The status of a webspace with the flag of those whose time is over in line with its limit.
+
+    The limit is Unix time; without one, or at 0 (where all limits are at nothing), that time never comes.
+    """
+    is_over = 0 < limit(webspace.pk, EXPIRATION) <= int(time.time())
+    return (webspace.site.status & ~EXPIRED) | (EXPIRED if is_over else 0)
 
 
 def end_sessions(site_ids: Sequence[int]) -> None:

@@ -32,7 +32,7 @@ from innkeeper.hosting.operations.settings import (
     check_preferences,
     write_hosting,
 )
-from innkeeper.hosting.operations.status import inherit_status, record_status
+from innkeeper.hosting.operations.status import EXPIRATION, inherit_status, record_status, with_expiration
 from innkeeper.hosting.queries import find_webspace, permits, visible_sites
 from innkeeper.hosting.requests import Entitlements, NewWebspace, WebspaceChanges
 from innkeeper.mail.models import MailService
@@ -276,6 +276,9 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
             raise AlreadyExists(f"The external id or the system user of {site.name} already exists.") from error
         old_limits = limit_values(webspace) if entitlements.limits else {}
         entitlements.write(webspace)
+        if EXPIRATION in entitlements.limits or changes.status is not None:
+            site.status = with_expiration(webspace)
+            site.save(update_fields=["status"])
         _set_mail(actor, site, changes.mail)
         if new_name is not None:
             require_free_name(actor, new_name[1], new_name[0], renamed=site)

@@ -2,7 +2,13 @@
 
 from innkeeper.mail.operations.create import create_accounts
 from innkeeper.mail.operations.preferences import set_preferences, set_service_enabled
-from innkeeper.mail.operations.remove import bury_site_accounts, move_site_graves, remove_accounts
+from innkeeper.mail.operations.remove import (
+    RETENTION,
+    bury_site_accounts,
+    move_site_graves,
+    remove_accounts,
+    set_retention,
+)
 from innkeeper.mail.operations.renamed import forwarded_to_domain, refuse_rings
 from innkeeper.mail.operations.restore import restore_account
 from innkeeper.mail.operations.scripts import refresh_site as refresh_site_replies
@@ -30,6 +36,7 @@ from innkeeper.mail.requests import (
 )
 
 __all__ = [
+    "RETENTION",
     "UNSET",
     "AccountChange",
     "AccountRef",
@@ -59,6 +66,7 @@ __all__ = [
     "rename_account",
     "restore_account",
     "set_preferences",
+    "set_retention",
     "set_service_enabled",
     "update_accounts",
 ]

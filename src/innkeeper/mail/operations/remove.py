@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from innkeeper.core.actor import Actor
 from innkeeper.core.db.sets import among, insert
+from innkeeper.core.errors import NotAllowed
 from innkeeper.core.operation import Operation, Outcome, json_text
+from innkeeper.core.serversettings import check_settings, read_setting, write_settings
 from innkeeper.jobs import effects
 from innkeeper.mail.events import MAILNAME_DELETE
 from innkeeper.mail.operations.site import Site, find_sites, lock_site, refuse_mail_user
@@ -19,7 +21,7 @@ from innkeeper.mail.operations.state import AccountState, delete, load
 from innkeeper.mail.requests import AccountRef, RemoveAccounts
 from innkeeper.mail.scope import account_not_found
 
-GRAVE_DAYS = 14
+RETENTION = "mail_retention_days"
 BATCH = 1_000
 
 
@@ -80,7 +82,7 @@ def bury(operation: Operation, site: Site, states: Sequence[AccountState]) -> No
         return
     adapt = connection.ops.adapt_datetimefield_value
     now = timezone.now()
-    due = adapt(now + timedelta(days=GRAVE_DAYS))
+    due = adapt(now + timedelta(days=int(read_setting(RETENTION))))
     graves = [(state.storage, site.id, site.address(state.name), snapshot(state), adapt(now), due) for state in states]
     insert("mail_grave", ("storage", "site_id", "address", "snapshot", "buried_at", "due_at"), graves)
     delete([state.id for state in states])
@@ -89,6 +91,15 @@ def bury(operation: Operation, site: Site, states: Sequence[AccountState]) -> No
         operation.audit("mailname", state.id, address)
         operation.event(MAILNAME_DELETE, state.id, old={"mailname": address})
     effects.end_sessions(site.address(state.name) for state in states if state.mailbox_enabled)
+
+
+def set_retention(actor: Actor, days: str) -> None:
+    """Keep the mail of accounts that are removed from now on for so many days. Raises NotAllowed, InvalidValue."""
+    if not actor.is_administrator:
+        raise NotAllowed("Permission denied: only the administrator changes settings of the server.")
+    checked = check_settings({RETENTION: days})
+    with Operation(actor, "mail.retention") as operation:
+        write_settings(operation, checked)
 
 
 def move_site_graves(site_id: int, old_domain: str, new_domain: str) -> None:

@@ -224,6 +224,11 @@ def _site(parser: Parser) -> None:
     plan(parser)
 
 
+def _kept(parser: Parser) -> None:
+    parser.add_argument("days", nargs="?", metavar="DAYS", help="keep it for so many days")
+    plan(parser)
+
+
 COMMANDS = {
     "create": Command("Create a mail account.", _settings, _create),
     "update": Command("Change a mail account; what is not mentioned stays.", _changes, _update),
@@ -236,6 +241,16 @@ COMMANDS = {
     "remove": Command("Remove a mail account; its mail is kept for some days.", _one, _remove),
     "rename": Command("Give a mail account another name; its mail goes with it.", _rename_arguments, _rename),
     "restore": Command("Bring a removed mail account back with its mail.", _one, _restore),
+    "retention": Command(
+        "Show or set for how long the mail of removed accounts is kept.",
+        _kept,
+        lambda options: change(
+            options,
+            "mail.retention",
+            {} if options.days is None else {"days": options.days},
+            "the mail of removed accounts is kept for {days} days",
+        ),
+    ),
     "on": Command("Switch the mail service of a site on.", _site, _switch(True)),
     "off": Command("Switch the mail service of a site off.", _site, _switch(False)),
 }

@@ -16,6 +16,7 @@ from innkeeper.core import names, passwords
 from innkeeper.core.actor import Actor
 from innkeeper.core.errors import InvalidValue, Malformed
 from innkeeper.core.operation import is_planning
+from innkeeper.core.serversettings import read_setting
 from innkeeper.doors.cli.handlers import Handler, Request, Result
 from innkeeper.hosting.models import Site
 from innkeeper.hosting.queries import find_site, visible_sites
@@ -248,6 +249,14 @@ def _reply_change(given: dict[str, Any], attachments: tuple[mail.Attachment, ...
     return mail.ReplyChange(**given, attachments=attachments)
 
 
+def retention(request: Request) -> Result:
+    """Show or set for how many days the mail of removed accounts is kept."""
+    days = request.optional_text("days")
+    if days is not None:
+        mail.set_retention(request.actor, days)
+    return {"days": int(read_setting(mail.RETENTION))}
+
+
 # ---- reads
 
 
@@ -317,4 +326,5 @@ HANDLERS: dict[str, Handler] = {
     "mail.service": service,
     "mail.info": info,
     "mail.list": listing,
+    "mail.retention": retention,
 }

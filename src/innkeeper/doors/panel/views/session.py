@@ -71,8 +71,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
                 actor = _authenticate(form.cleaned_data["login"], form.cleaned_data["password"], address)
                 visitor = visitor_of(actor.kind, actor.account_id, address)
                 if visitor is not None:
-                    record_login(actor, visitor.name)
-                    open_session(request, visitor)
+                    open_session(request, visitor, record_login(actor, visitor.name))
                     return redirect(target or "panel:home")
             except Refused as refusal:
                 status = codes(refusal).http
