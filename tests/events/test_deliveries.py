@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 from handler_world import ADMINISTRATOR, SCRIPT, happened
 
 from innkeeper.core.errors import InvalidValue, NotFound
+from innkeeper.core.models import OutboxEvent
 from innkeeper.core.operation import planning
 from innkeeper.core.serversettings import read_setting
 from innkeeper.events import operations, queries
 from innkeeper.events.catalogue import EVENTS
 from innkeeper.events.models import Attempt, Delivery, EventHandler
-from innkeeper.events.operations import NewHandler, Replay
+from innkeeper.events.operations import NewHandler, Replay, retention
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("machine")]
 
@@ -172,3 +173,36 @@ def test_retention_is_a_setting() -> None:
     assert read_setting("event_retention_days") == "90"
     with pytest.raises(InvalidValue, match="1 to 3650"):
         operations.set_retention(ADMINISTRATOR, "0")
+
+
+def test_what_is_old_goes_and_what_somebody_waits_for_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "WINDOW", 3)
+    row = handler()
+    long_ago, lately = NOW - timedelta(days=31), NOW - timedelta(days=29)
+
+    def delivery(at: datetime, state: str, finished_at: datetime | None) -> tuple[int, int]:
+        made = Delivery.objects.create(
+            outbox_id=happened("domain_create", at=at).pk, handler=row, event=row.event, object_type="domain",
+            object_id=1, priority=1, due_at=at, created_at=at, finished_at=finished_at, state=state,
+        )  # fmt: skip
+        Attempt.objects.create(delivery=made, number=1, started_at=at)
+        return made.pk, made.outbox_id or 0
+
+    for _ in range(4):
+        delivery(long_ago, "done", long_ago)
+    happened("domain_create", at=long_ago)
+    kept = [
+        delivery(long_ago, "retry", None),
+        delivery(long_ago, "done", lately),
+        delivery(lately, "dead", lately),
+        delivery(NOW, "waiting", None),
+    ]
+    pending = happened("domain_create", at=long_ago, state="pending").pk
+    delivery(long_ago, "cancelled", long_ago)
+    assert operations.remove_old() == 7
+    assert sorted(Delivery.objects.values_list("pk", flat=True)) == [pk for pk, _ in kept]
+    assert Attempt.objects.count() == len(kept)
+    # The event of a delivery that ended lately has gone; the row of the log stays for as long as it is young.
+    events = [event for _, event in kept if event != kept[1][1]]
+    assert sorted(OutboxEvent.objects.values_list("pk", flat=True)) == sorted([*events, pending])
+    assert operations.remove_old() == 0

@@ -12,6 +12,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from innkeeper.core.models import OutboxEvent
+from innkeeper.events.models import Delivery
 from innkeeper.jobs.models import Job
 from innkeeper.upkeep import health
 from tests.deliveries import make_handler
@@ -84,3 +86,23 @@ def test_a_program_that_is_away_is_an_entry_that_says_what_it_means(
 def test_hostd_that_is_away_is_an_entry(settings: Settings) -> None:
     settings.INSTANCE = SimpleNamespace(hostd_socket=Path("/nonexistent/hostd.sock"))
     assert "does not answer" in details()["hostd"]
+
+
+def test_events_that_reach_no_handler_are_entries() -> None:
+    now = timezone.now()
+    OutboxEvent.objects.create(
+        at=now - timedelta(minutes=2), event="client_create", object_type="client", object_id=1, login="admin",
+        address="", parameters="{}",
+    )  # fmt: skip
+    handler = make_handler()
+    for state, is_test, finished_at in (
+        ("dead", False, now), ("dead", True, now), ("done", False, now), ("dead", False, now - timedelta(days=2)),
+    ):  # fmt: skip
+        Delivery.objects.create(
+            handler=handler, event="client_create", object_type="client", object_id=1, priority=50, state=state,
+            is_test=is_test, due_at=now, created_at=now, finished_at=finished_at,
+        )  # fmt: skip
+    assert details() == {
+        "events": "1 wait for longer than a minute. Look at the worker's log.",
+        "deliveries": "1 were given up within a day. ./innkeeper event-handler deliveries --status dead lists them.",
+    }

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django_tasks import task
 
 from innkeeper.accounts.models import LoginFailure
+from innkeeper.events import operations as events
 from innkeeper.jobs.backend import UPKEEP
 from innkeeper.jobs.models import Job
 
@@ -26,3 +27,9 @@ def remove_expired() -> None:
     Session.objects.filter(expire_date__lt=now).delete()
     LoginFailure.objects.filter(last_at__lt=now - ATTEMPTS_KEPT).delete()
     Job.objects.filter(failed_at__lt=now - FAILURES_KEPT).delete()
+
+
+@task(queue_name=UPKEEP, lease_s=3600)
+def remove_old_events() -> None:
+    """Remove events and deliveries that are older than the server keeps them."""
+    events.remove_old()

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django_tasks.base import Task
 
-from innkeeper.jobs.expiry import remove_expired
+from innkeeper.jobs.expiry import remove_expired, remove_old_events
 from innkeeper.jobs.files import remove_unreferenced_files
 from innkeeper.jobs.graves import empty_graves
 from innkeeper.jobs.hosting import empty_tree_graves, place_all_hosting
@@ -31,5 +31,6 @@ SCHEDULE = (
     Scheduled("hosting", place_all_hosting, timedelta(minutes=15)),
     Scheduled("tree-graves", empty_tree_graves, timedelta(hours=1)),
     Scheduled("webspaces", suspend_expired, timedelta(minutes=10)),
+    Scheduled("events", remove_old_events, timedelta(hours=1)),
     Scheduled("files", remove_unreferenced_files, timedelta(hours=6)),
 )

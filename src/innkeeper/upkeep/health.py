@@ -10,12 +10,14 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from innkeeper.events.models import EventHandler
+from innkeeper.core.models import OutboxEvent
+from innkeeper.events.models import Delivery, DeliveryState, EventHandler
 from innkeeper.hostd.client import Client
 from innkeeper.jobs.models import Job
 
 LATE = timedelta(minutes=1)
 SHOWN_FAILURES = 20
+GIVEN_UP = timedelta(days=1)
 
 UP = ("running", "starting")
 
@@ -45,7 +47,7 @@ def entries() -> list[Entry]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     database = Entry("database", True, f"{connection.vendor} answers")
-    return [database, *_programs(), _worker(), *_handlers(), *_failures()]
+    return [database, *_programs(), _worker(), *_events(), *_handlers(), *_failures()]
 
 
 def _programs() -> Iterator[Entry]:
@@ -85,3 +87,16 @@ def _failures() -> Iterator[Entry]:
     for job in Job.objects.exclude(error="").order_by("-id")[:SHOWN_FAILURES]:
         what = "was given up" if job.failed_at else "will be tried again"
         yield Entry(job.name or job.task.rpartition(".")[2], False, f"{what} after {job.error}")
+
+
+def _events() -> Iterator[Entry]:
+    now = timezone.now()
+    if late := OutboxEvent.objects.filter(state="pending", at__lt=now - LATE).count():
+        yield Entry("events", False, f"{late} wait for longer than a minute. Look at the worker's log.")
+    dead = Delivery.objects.filter(state=DeliveryState.DEAD, is_test=False, finished_at__gt=now - GIVEN_UP).count()
+    if dead:
+        yield Entry(
+            "deliveries",
+            False,
+            f"{dead} were given up within a day. ./innkeeper event-handler deliveries --status dead lists them.",
+        )
