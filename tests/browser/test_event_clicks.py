@@ -35,7 +35,7 @@ def delivery(admin: Account) -> Delivery:
     make_handler("mailname_create", kind="webhook", url="https://example.com/in", user="", command="", enabled=False)
     make_handler(
         "domain_create", command="/usr/local/sbin/announce-a-new-domain-to-the-registrar.py --name=<new_domain_name>",
-        paused_at=now - WAITS, pause_reason="20 deliveries failed.", last_state="dead", last_at=now, failed_count=20,
+        paused_at=now - WAITS, pause_reason="20 deliveries failed.", last_state="failed", last_at=now, failed_count=20,
     )  # fmt: skip
     handler = make_handler(last_state="done", last_at=now, delivered_count=1203, failed_count=1)
     for number, state in enumerate(["waiting", "running", "retry", "dead", "cancelled"]):
@@ -198,6 +198,14 @@ def test_the_page_of_an_open_delivery_follows_it(open_page: Open, admin: Account
     expect(page.get_by_text("name: Ines Sommer")).to_be_hidden()
     page.locator("summary").filter(has_text="Output").click()
     expect(page.get_by_text("name: Ines Sommer")).to_be_visible()
+
+
+def test_the_page_of_a_delivery_that_goes_with_its_handler_says_so(open_page: Open, admin: Account) -> None:
+    waiting = make_delivery(make_handler(), "waiting")
+    page = open_page("admin")
+    page.goto(f"/events/deliveries/{waiting.pk}/")
+    Delivery.objects.all().delete()
+    expect(page.get_by_text("The delivery was removed, perhaps with its handler.")).to_be_visible()
 
 
 def test_handlers_are_made_and_removed_without_a_script(open_page: Open, admin: Account) -> None:

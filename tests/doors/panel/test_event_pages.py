@@ -267,9 +267,21 @@ def test_a_user_who_is_no_longer_allowed_is_still_named(client: Client) -> None:
 
 def test_the_list_tells_what_each_handler_does_and_how_it_fares(client: Client) -> None:
     make_handler(delivered_count=1203, failed_count=1, last_state="done", last_at=timezone.now())
+    make_handler("domain_create", last_state="failed", last_at=timezone.now() - timedelta(hours=2), failed_count=1)
     make_handler("mailname_create", enabled=False, kind="webhook", url="https://example.com/in", priority=75)
     page = text_of(client.get("/events/"))
-    for words in (COMMAND, "99% of 1,204", "Delivered", "Just now", "https://example.com/in", "Off", "Nothing yet"):
+    for words in (
+        COMMAND,
+        "99% of 1,204",
+        "Delivered",
+        "Just now",
+        "Failed",
+        "2 hours ago",
+        "0% of 1",
+        "https://example.com/in",
+        "Off",
+        "Nothing yet",
+    ):
         assert words in page, words
 
 
@@ -343,6 +355,12 @@ def test_an_open_delivery_is_not_followed_for_ever(client: Client) -> None:
     old = make_delivery(make_handler(), "waiting", created_at=timezone.now() - timedelta(minutes=3))
     page = text_of(client.get(f"/events/deliveries/{old.pk}/"))
     assert "every 2s" not in page and "Look again" in page
+
+
+def test_a_page_that_follows_a_removed_delivery_learns_that_it_is_gone(client: Client) -> None:
+    assert client.get("/events/deliveries/9/").status_code == 404
+    response = client.get("/events/deliveries/9/", headers={"HX-Request": "true"})
+    assert (response.status_code, response.headers["HX-Redirect"]) == (286, "/events/deliveries/")
 
 
 def test_a_delivery_shows_every_attempt_with_its_output(client: Client) -> None:

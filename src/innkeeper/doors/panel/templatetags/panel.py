@@ -101,11 +101,23 @@ def delivery_words(value: str) -> str:
 
 @register.simple_tag
 def delivery_state(value: str) -> SafeString:
-    """The state of a delivery as icon and words; of a handler that was given nothing yet, nothing."""
-    if value not in _DELIVERY_STATES:
-        return format_html('<span class="soft">{}</span>', _("Nothing yet"))
+    """The state of a delivery as icon and words."""
     look, name, words = _DELIVERY_STATES[value]
     return format_html('<span class="state {}">{}{}</span>', look, icon(name), words())
+
+
+@register.simple_tag
+def last_result(handler: EventHandler) -> SafeString:
+    """What came of a handler's last attempt, and when it was."""
+    if handler.last_at is None:
+        return format_html('<span class="soft">{}</span>', _("Nothing yet"))
+    if handler.last_state == DeliveryState.DONE:
+        look, name, words = "is-good", "check-circle-fill", _("Delivered")
+    else:
+        look, name, words = "is-error", "exclamation-triangle-fill", _("Failed")
+    return format_html(
+        '<span class="state {}">{}{}</span> <span class="soft">{}</span>', look, icon(name), words, ago(handler.last_at)
+    )
 
 
 @register.simple_tag
@@ -122,7 +134,7 @@ def handler_state(handler: EventHandler) -> SafeString:
 
 @register.simple_tag
 def handler_rate(handler: EventHandler) -> str:
-    """How many of a handler's events were delivered, of those that are decided."""
+    """How many of a handler's attempts went well."""
     total = handler.delivered_count + handler.failed_count
     if not total:
         return ""

@@ -10,10 +10,11 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from innkeeper.core.errors import Refused
+from innkeeper.core.errors import NotFound, Refused
 from innkeeper.core.operation import planning
 from innkeeper.core.serversettings import read_setting
 from innkeeper.doors.panel.event_forms import RangeForm, RetentionForm, add_refusal
@@ -35,6 +36,7 @@ from innkeeper.events.queries import (
 PAGE_SIZE = 50
 RETENTION = "event_retention_days"
 HANDLERS_TO_CHOOSE = 200
+STOP_POLLING = 286
 # An open page asks for news this long; then it waits for the reader, so that it keeps no session alive.
 FOLLOWED = timedelta(minutes=2)
 
@@ -117,7 +119,14 @@ def retention(request: PanelRequest) -> HttpResponse:
 @for_administrator
 def delivery(request: PanelRequest, number: int) -> HttpResponse:
     """One delivery with its attempts. While it is under way, the page follows it."""
-    found = find_delivery(request.actor, number)
+    try:
+        found = find_delivery(request.actor, number)
+    except NotFound:
+        if not request.htmx:
+            raise
+        # Removed while a page followed it: that page stops asking.
+        messages.warning(request, _("The delivery was removed, perhaps with its handler."))
+        return HttpResponse(status=STOP_POLLING, headers={"HX-Redirect": reverse("panel:event-log")})
     is_open = found.state in OPEN_STATES
     context = {
         "section": "event-log",
