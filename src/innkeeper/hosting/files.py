@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from innkeeper.core.actor import Actor
 from innkeeper.core.errors import AlreadyExists, Failed, InvalidValue, LimitReached, NotAllowed, NotFound, Refused
@@ -37,6 +37,14 @@ REFUSALS: dict[str, tuple[type[Refused], str]] = {
     "time": (LimitReached, "This took too long and was given up. Select less."),
     "busy": (Failed, "The server is busy with other files. Try again in a moment."),
     "no-account": (NotFound, NO_FILES),
+    "root": (NotAllowed, "This is the root of the site's files. Its rights cannot be changed here."),
+    "kept": (NotAllowed, "This folder is part of every site: services rely on its rights, so they stay as they are."),
+    "rules": (NotAllowed, "This file holds the rules themselves. It stays as it is."),
+    "of-root": (NotAllowed, "This belongs to the server, not to the site. Its rights cannot be changed here."),
+    "account": (InvalidValue, "Choose one of the accounts that are listed."),
+    "no-rules": (NotFound, "This site has no rules yet: its folder is still being made."),
+    "rules-broken": (Failed, "The site's rules cannot be read: {detail}. Ask the administrator to correct them."),
+    "not-applied": (Failed, "The rule was taken back, because it could not be applied: {detail}"),
     "failed": (Failed, "The server could not do this. Its log says why."),
 }
 
@@ -75,15 +83,21 @@ def answered() -> Iterator[None]:
     try:
         yield
     except FileRefusedError as refusal:
-        raise refusal_of(refusal.code) from refusal
+        raise refusal_of(refusal.code, refusal.limit) from refusal
     except (OSError, HostdError) as error:
         raise Failed("The server did not answer. Look whether it was done before you try again.") from error
 
 
-def refusal_of(code: str) -> Refused:
+def refusal_of(code: str, detail: str = "") -> Refused:
     """The refusal of a code."""
     kind, message = REFUSALS.get(code, REFUSALS["failed"])
-    return kind(message)
+    return kind(message.replace("{detail}", detail))
+
+
+def rights_of(files: SiteFiles, path: Path, about: str = "") -> dict[str, Any]:
+    """Who may do what with an object, by which rules; and in particular what one account may."""
+    with answered():
+        return files.files.rights(path, about)
 
 
 def folder(files: SiteFiles, path: Path, *, order: str = "name", descending: bool = False, start: int = 0) -> Page:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from django.test import Client
 from innkeeper.accounts.models import Account
 from innkeeper.core.models import AuditEntry
 from innkeeper.hosting.models import Site
+from innkeeper.permissions.nt.sid import user
 from tests.hosted import Hosted, hosting_machine
 from tests.people import make_site
 
@@ -169,3 +171,32 @@ def test_a_strange_name_is_shown_escaped_and_works(browser: Client, site: Site, 
     assert [path.name for path in (root / "httpdocs").iterdir()] == ["good"]
     for bad in ("../etc", "a\\q", "\\ud800"):
         assert browser.get(f"/files/{site.pk}/", {"path": bad}).status_code == 404
+
+
+def test_permissions_are_shown_and_set(browser: Client, site: Site, root: Path, machine: Hosted) -> None:
+    (root / "httpdocs/blog").mkdir()
+    machine.own(root / "httpdocs/blog")
+    machine.rule(site.ascii_name)
+    address = f"/files/{site.pk}/rights/"
+    page = browser.get(address, {"path": "httpdocs/blog"}).content.decode()
+    assert "Permissions of blog" in page and f"Rights of {machine.user}" in page
+    assert "Inherited from /httpdocs (.security, line" in page
+    web = user(pwd.getpwnam("www-data").pw_uid)
+    form = {"path": "httpdocs/blog", "account": web, "deny": "full", "applies": "ThisFolderSubfoldersAndFiles"}
+    page = browser.post(address, form, follow=True).content.decode()
+    assert "1 object has other rights now." in page and "Own rule (.security, line" in page
+    assert "No" in page and "Asked of the system itself." in page
+    for bad in ({"deny": []}, {"allow": "full"}, {"applies": "Everything"}, {"account": "S-1-22-1-0"}, {"account": ""}):
+        assert browser.post(address, form | bad).status_code == 422, bad
+    page = browser.post(address, form | {"do": "forget"}, follow=True).content.decode()
+    assert "Own rule" not in page
+    page = browser.get(address, {"path": "httpdocs"}).content.decode()
+    assert "services rely on its rights" in page and 'value="read" checked disabled' in page
+    assert browser.post(address, form | {"path": "httpdocs"}).status_code == 422
+    assert audit()[0][1] == f"httpdocs/blog: {web}: allow 0x0, deny 0x1f01ff, ThisFolderSubfoldersAndFiles"
+
+
+def test_a_strangers_permissions_are_not_there(log_in: Browser, site: Site, root: Path, charlie: Account) -> None:
+    stranger = log_in("charlie")
+    assert stranger.get(f"/files/{site.pk}/rights/", {"path": "httpdocs"}).status_code == 404
+    assert stranger.post(f"/files/{site.pk}/rights/", {"path": "httpdocs"}).status_code == 404

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 from innkeeper.core.actor import Actor
 from innkeeper.core.errors import InvalidValue, Refused
 from innkeeper.core.operation import Operation, Outcome
+from innkeeper.hostd.file_client import RightsRule
 from innkeeper.hosting.filenames import Path, named, new_name, path_text, shown
 from innkeeper.hosting.files import Entry, SiteFiles, answered, opened, refusal_of
 
@@ -144,6 +145,13 @@ def pack(
         name = new_name(name + ARCHIVES[kind])
     with _recorded(actor, files, "files.pack", f"{_of(path, names)} -> {shown(name)}"):
         return files.files.archive(path, names, name, kind)
+
+
+def set_rights(actor: Actor, files: SiteFiles, path: Path, rule: RightsRule) -> dict[str, Any]:
+    """Write a rule about an object into the site's own rules and apply it; what the run did."""
+    what = f"allow 0x{rule.allow:x}, deny 0x{rule.deny:x}, {rule.applies}" if rule.allow or rule.deny else "no own rule"
+    with _recorded(actor, files, "files.rights", f"{path_text(path)}: {rule.about}: {what}"):
+        return files.files.set_rights(path, rule, f"{actor.login} (panel)")
 
 
 def _default_name(path: Path, names: Sequence[str]) -> str:
