@@ -122,7 +122,7 @@ def explained(policy: Policy, root: int, path: tuple[str, ...], about: str) -> A
                 "rules": verdict.nt,
                 "lists": verdict.posix,
                 "passes": verdict.passes,
-                "reasons": [explain.told(policy, reason) for reason in verdict.reasons],
+                "reasons": [_entry(policy, reason) for reason in verdict.reasons],
             }
             for verdict in found.verdicts
         ]
@@ -204,7 +204,9 @@ def _choices(place: Place, told: dict[str, Any]) -> list[Sid]:
         {tag: name for tag, name in place.users.items() if tag != "PsaAdmin"}, principals
     ).values()
     known = [Sid(entry["sid"]) for entry in (*told["entries"], *told["hand"])]
-    found = dict.fromkeys([*known, *(account.sid for account in users), sids.EVERYONE])
+    found = dict.fromkeys([*(account.sid for account in users), *known])
+    found.pop(sids.EVERYONE, None)
+    found[sids.EVERYONE] = None
     return [sid for sid in found if sid == sids.EVERYONE or (sids.uid_of(sid) or 0) > 0 or (sids.gid_of(sid) or 0) > 0]
 
 

@@ -183,6 +183,7 @@ def _origin(rule: dict[str, Any], origin: str) -> str:
 
 
 def _effective(told: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:
+    reasons = [_entry(entry) for entry in verdict["reasons"]]
     kernel = told.get("kernel", {}).get(verdict["right"])
     answer = verdict["rules"] or verdict["passes"] if kernel is None else kernel
-    return {"words": ASKED[verdict["right"]], "may": answer, "reasons": verdict["reasons"], "asked": kernel is not None}
+    return {"words": ASKED[verdict["right"]], "may": answer, "reasons": reasons, "asked": kernel is not None}

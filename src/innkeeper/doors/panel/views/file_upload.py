@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from innkeeper.core.errors import Refused, codes
+from innkeeper.core.errors import Refused
 from innkeeper.doors.panel.views.files import folder_address, parts_of, path_in, show_folder, site_files
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
 from innkeeper.hosting.filenames import new_name
@@ -42,7 +42,7 @@ def upload(request: PanelRequest, number: int) -> HttpResponse:
 
 
 def _refused(refusal: Refused) -> JsonResponse:
-    return JsonResponse({"error": refusal.message}, status=codes(refusal).http)
+    return JsonResponse({"error": refusal.message}, status=422)
 
 
 def _token(request: PanelRequest) -> str:

@@ -18,7 +18,7 @@ document.addEventListener("alpine:init", () => {
       this.count();
     },
     boxes() {
-      return [...this.$root.querySelectorAll('input[name="id"]')];
+      return [...this.$root.querySelectorAll("tbody .pick input")];
     },
     count() {
       const boxes = this.boxes();
@@ -65,7 +65,7 @@ document.addEventListener("keydown", (event) => {
     j: () => link(rows[Math.min(index + 1, rows.length - 1)])?.focus(),
     k: () => link(rows[Math.max(index - 1, 0)])?.focus(),
     "?": () => document.querySelector("[data-key-help]")?.click(),
-    x: () => row?.querySelector('input[name="id"]')?.click(),
+    x: () => row?.querySelector(".pick input")?.click(),
   }[event.key];
   if (act) {
     event.preventDefault();

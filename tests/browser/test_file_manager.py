@@ -1,0 +1,199 @@
+"""The file manager in a browser: keyboard, uploads with progress, the dialog, and what assistive technology meets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from innkeeper.accounts.models import Account
+from innkeeper.hosting.models import Site
+from tests.browser.test_panel import LOOKS, violations
+from tests.hosted import Hosted, hosting_machine
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes a system user: run as root")
+Open = Callable[..., Page]
+SHOTS = os.environ.get("INNKEEPER_SCREENSHOTS")
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Hosted]:
+    with hosting_machine() as machine:
+        yield machine
+
+
+@pytest.fixture
+def root(machine: Hosted, site: Site) -> Path:
+    Site.objects.filter(pk=site.pk).update(hosting_type=Site.Hosting.VIRTUAL)
+    root = machine.tree(site.ascii_name)
+    for name in ("blog", "pictures", "a-name-of-a-folder-that-is-rather-long-and-goes-on-and-on-without-a-blank"):
+        (root / "httpdocs" / name).mkdir()
+    for name, size in (("index.html", 5_310), ("photo of the harbour.jpg", 3_400_000), ("line\nbreak.txt", 20)):
+        (root / "httpdocs" / name).write_bytes(b"x" * size)
+    (root / "httpdocs" / "current").symlink_to("pictures")
+    for path in (root / "httpdocs").iterdir():
+        machine.own(path)
+    machine.rule(site.ascii_name)
+    return root
+
+
+def look(page: Page, name: str, scheme: str, width: int) -> None:
+    """Keep a picture of the page, where somebody wants to look at it."""
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/{name}-{scheme}-{width}.png", full_page=True)
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_no_page_of_files_has_an_accessibility_violation(
+    scheme: str, width: int, open_page: Open, site: Site, root: Path, alice: Account
+) -> None:
+    page = open_page("alice", scheme=scheme, width=width)
+    found = []
+    page.get_by_role("link", name="Files").first.click()
+    page.wait_for_url(f"**/files/{site.pk}/")
+    found += violations(page)
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    look(page, "folder", scheme, width)
+    found += violations(page)
+    page.get_by_text("Upload files").click()
+    page.get_by_text("New folder").click()
+    page.get_by_label("Name of the folder").fill("a/b")
+    page.get_by_role("button", name="Make folder").click()
+    expect(page.get_by_role("alert")).to_contain_text("no slash")
+    found += violations(page)
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    page.get_by_role("link", name="Permissions of blog").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    look(page, "rights", scheme, width)
+    found += violations(page)
+    page.get_by_text("Advanced").click()
+    look(page, "advanced", scheme, width)
+    found += violations(page)
+    page.keyboard.press("Escape")
+    for path in ("?all=1", f"{site.pk}/rights/?path=httpdocs", f"{site.pk}/rename/?path=httpdocs/blog"):
+        page.goto(f"/files/{path}")
+        found += violations(page)
+    look(page, "rename", scheme, width)
+    page.goto(f"/files/{site.pk}/rights/?path=httpdocs")
+    look(page, "critical", scheme, width)
+    page.goto(f"/files/{site.pk}/?path=httpdocs/blog")
+    found += violations(page)
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    page.get_by_label("Select index.html").check()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("1 object went to the trash.")).to_be_visible()
+    page.goto(f"/files/{site.pk}/trash/")
+    look(page, "trash", scheme, width)
+    found += violations(page)
+    assert found == []
+
+
+@pytest.mark.parametrize("path", ["{}/?path=httpdocs", "{}/trash/", "{}/rights/?path=httpdocs/blog"])
+def test_no_page_of_files_scrolls_sideways_on_a_phone(path: str, open_page: Open, site: Site, root: Path) -> None:
+    page = open_page("alice", width=320)
+    page.goto("/files/" + path.format(site.pk))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_files_go_up_in_parts_with_progress(open_page: Open, site: Site, root: Path, tmp_path: Path) -> None:
+    data = os.urandom(5 * 1024 * 1024)
+    (tmp_path / "film.mp4").write_bytes(data)
+    (tmp_path / "index.html").write_bytes(b"new")
+    page = open_page("alice")
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    page.get_by_text("Upload files").click()
+    page.get_by_label("Files", exact=True).set_input_files([tmp_path / "film.mp4", tmp_path / "index.html"])
+    parts: list[str] = []
+    page.on("request", lambda request: parts.append(request.url) if "/upload/part/" in request.url else None)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    rows = page.get_by_role("list", name="Progress").get_by_role("listitem")
+    expect(rows.nth(0)).to_contain_text("Uploaded")
+    expect(rows.nth(1)).to_contain_text("Something of this name is there already.")
+    assert len(parts) == 4  # three of the film, one of the page
+    assert (root / "httpdocs/film.mp4").read_bytes() == data
+    assert (root / "httpdocs/index.html").stat().st_size == 5_310
+    page.get_by_label("Replace files of the same name").check()
+    page.get_by_label("Files", exact=True).set_input_files([tmp_path / "index.html"])
+    with page.expect_navigation():
+        page.get_by_role("button", name="Upload", exact=True).click()
+    assert (root / "httpdocs/index.html").read_bytes() == b"new"
+    expect(page.get_by_role("link", name="film.mp4", exact=True)).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="film.mp4", exact=True).click()
+    assert Path(download.value.path()).read_bytes() == data
+
+
+def test_a_dropped_file_goes_up(open_page: Open, site: Site, root: Path) -> None:
+    page = open_page("alice")
+    page.goto(f"/files/{site.pk}/?path=httpdocs/blog")
+    with page.expect_navigation():
+        page.evaluate(
+            """() => {
+                const data = new DataTransfer();
+                data.items.add(new File(["dropped"], "note.txt"));
+                const how = {dataTransfer: data, bubbles: true, cancelable: true};
+                document.body.dispatchEvent(new DragEvent("drop", how));
+            }"""
+        )
+    expect(page.get_by_role("link", name="note.txt", exact=True)).to_be_visible()
+    assert (root / "httpdocs/blog/note.txt").read_text() == "dropped"
+
+
+def test_everything_is_done_by_keys(open_page: Open, site: Site, root: Path) -> None:
+    page = open_page("alice")
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    for key in ("j", "j", "j", "x"):
+        page.keyboard.press(key)
+    expect(page.get_by_label("Select pictures")).to_be_checked()
+    page.get_by_role("button", name="Remove").press("Enter")
+    expect(page.get_by_text("1 object went to the trash.")).to_be_visible()
+    page.get_by_role("button", name="Undo").press("Enter")
+    expect(page.get_by_text("httpdocs/pictures is back.")).to_be_visible()
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    lock = page.get_by_role("link", name="Permissions of blog")
+    lock.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(lock).to_be_focused()
+
+
+def test_the_dialog_sets_a_rule_and_tells_its_effect(open_page: Open, site: Site, root: Path) -> None:
+    page = open_page("alice")
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    page.get_by_role("link", name="Permissions of blog").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("link", name="www-data", exact=True).click()
+    expect(dialog.get_by_text("Effective rights of www-data")).to_be_visible()
+    answers = dialog.get_by_role("table", name="Effective rights").get_by_role("row")
+    expect(answers.nth(1)).to_contain_text("Yes")
+    dialog.get_by_label("Allow Read and execute").uncheck()
+    dialog.get_by_label("Allow Read", exact=True).uncheck()
+    dialog.get_by_label("Deny Read and execute").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_text("1 object has other rights now.")).to_be_visible()
+    expect(answers.nth(1)).to_contain_text("No")
+    dialog.get_by_role("button", name="Take the own rule back").click()
+    expect(answers.nth(1)).to_contain_text("Yes")
+    assert 'SubPath="example.test\\httpdocs\\blog"' not in (root / ".security").read_text()
+
+
+def test_files_work_without_a_script(open_page: Open, site: Site, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("plain")
+    page = open_page("alice", script=False)
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    page.get_by_text("Upload files").click()
+    page.get_by_label("Files", exact=True).set_input_files([tmp_path / "note.txt"])
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_text("1 file was uploaded.")).to_be_visible()
+    page.get_by_label("Select note.txt").check()
+    page.get_by_role("button", name="Pack").click()
+    expect(page.get_by_text("note.txt.zip was made.")).to_be_visible()
+    page.get_by_role("link", name="Permissions of note.txt", exact=True).click()
+    page.get_by_role("link", name="www-data", exact=True).click()
+    page.get_by_label("Allow Write").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("1 object has other rights now.")).to_be_visible()
