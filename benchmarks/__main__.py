@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-NAMES = ("create", "packet", "getinfo", "hashing", "delivery", "list", "cli", "memory", "permissions")
+NAMES = ("create", "packet", "getinfo", "hashing", "delivery", "list", "cli", "memory", "permissions", "events")
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ AT_ONCE = 24
 AT_ONCE_EACH = 4
 """Attempts of one handler at once, so that a slow one leaves room for the others."""
 
-AHEAD = 16
+AHEAD = 60
 """How many more a quick handler is given ahead, so that many share a commit."""
 
 QUICK_S = 0.1

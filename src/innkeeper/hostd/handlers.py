@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
+import marshal
 import os
 import select
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -42,7 +44,7 @@ class AbandonedError(Exception):
 
 @dataclass(slots=True)
 class _Runner:
-    pid: int
+    process: subprocess.Popen[bytes]
     channel: socket.socket
     used_at: float
 
@@ -86,10 +88,10 @@ class Handlers:
             return {"error": str(error), "script": None}
         job = {"kind": "check", "path": request.path, **_becoming(account), **CHECK}
         answer = self._do(job, client)
-        if answer["error"] or answer["exit_status"] != 0:
+        if answer["error"] or answer["exit_status"] != 0 or not answer["stdout"]:
             return {"error": answer["error"] or "it could not be looked at in time", "script": None}
-        found: dict[str, Any] = json.loads(answer["stdout"])
-        return found
+        kind, text = answer["stdout"][:1], answer["stdout"][1:]
+        return {"error": text if kind == "E" else None, "script": text if kind == "S" else None}
 
     def run(self, request: RunHandler, client: socket.socket | None) -> dict[str, Any]:
         """Run a handler and wait for its end. When the client goes away the run is ended.
@@ -133,11 +135,11 @@ class Handlers:
                 self._runs.remove(run)
                 self._lock.notify_all()
 
-    def _do(self, job: runner.Job, client: socket.socket | None) -> dict[str, Any]:
+    def _do(self, job: dict[str, Any], client: socket.socket | None) -> dict[str, Any]:
         one = self._take()
         clean = False
         try:
-            one.channel.sendall(json.dumps(job).encode() + b"\n")
+            one.channel.sendall(runner.pack(job))
             answer = _answer(one.channel, client)
             clean = answer.pop("clean")
             return answer
@@ -167,20 +169,27 @@ class Handlers:
     def _drop(self, one: _Runner) -> None:
         """Let a runner end, with all that it runs. If it was killed, what it had is ours to end."""
         one.channel.close()
-        _, status = os.waitpid(one.pid, 0)
-        if status:
-            log.error("a runner ended with status %d", os.waitstatus_to_exitcode(status))
+        if status := one.process.wait():
+            log.error("a runner ended with status %d", status)
             if not runner.end_children(lambda session: session != self._session):
                 log.error("processes of a handler do not end")
 
 
 def _start() -> _Runner:
     ours, theirs = socket.socketpair()
-    pid = os.fork()
-    if not pid:
-        runner.serve(theirs)
-    theirs.close()
-    return _Runner(pid, ours, time.monotonic())
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", runner.__file__, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={"PATH": PATH, "LANG": "C.UTF-8", **_mark()},
+            cwd="/",
+        )
+    return _Runner(process, ours, time.monotonic())
+
+
+def _mark() -> dict[str, str]:
+    """hostd's own mark, by which `down` finds a runner too."""
+    return {processes.MARK: mark} if (mark := os.environ.get(processes.MARK)) else {}
 
 
 def _answer(channel: socket.socket, client: socket.socket | None) -> dict[str, Any]:
@@ -189,21 +198,27 @@ def _answer(channel: socket.socket, client: socket.socket | None) -> dict[str, A
     waiting.register(channel, select.POLLIN)
     if client is not None:
         waiting.register(client, select.POLLIN)
-    buffer = bytearray()
-    while not buffer.endswith(b"\n"):
+    while True:
         ready = {number for number, _ in waiting.poll()}
         if channel.fileno() in ready:
-            part = channel.recv(1 << 20)
-            if not part:
-                raise EOFError("without an answer")
-            buffer += part
-        elif client is not None:
+            length = int.from_bytes(_receive(channel, runner.LENGTH_BYTES), "big")
+            answer: dict[str, Any] = marshal.loads(_receive(channel, length))  # noqa: S302 - of our own runner
+            return answer
+        if client is not None:
             if not client.recv(1, socket.MSG_PEEK):
                 raise AbandonedError("the client hung up")
             waiting.unregister(client)  # its next request waits its turn
             client = None
-    answer: dict[str, Any] = json.loads(buffer)
-    return answer
+
+
+def _receive(channel: socket.socket, count: int) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        part = channel.recv(count - len(data))
+        if not part:
+            raise EOFError("without an answer")
+        data += part
+    return bytes(data)
 
 
 def _becoming(account: Account) -> dict[str, Any]:

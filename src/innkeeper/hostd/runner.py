@@ -1,31 +1,31 @@
 """A process that runs programs as other users, one at a time, and leaves nothing of them behind.
 
-hostd forks it when it is needed. It is the subreaper of what it starts, so that whatever a program forks away becomes
+hostd starts it when it is needed. It is the subreaper of what it starts, so that whatever a program forks away becomes
 its child and is killed before the answer goes out. When hostd ends or drops it, it kills what it has and ends too.
 Here nothing is decided: hostd has checked every job.
 
-It comes out of a process with threads, so it calls nothing that could need a lock of another thread: no users' and
-groups' data base, no log.
+It is a program of its own, run with a bare interpreter, and imports as little as can be: each run is a fork of it, and
+what a fork costs is the memory that it copies the tables of.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
-import json
+import marshal
 import os
 import resource
 import select
 import signal
-import socket
-import stat
+import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NoReturn
 
-from innkeeper.instance import processes
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Job = dict[str, Any]
 
 IDLE_S = 60.0
 TERM_S = 2.0
@@ -37,10 +37,10 @@ SCRIPT_BYTES = 65536
 PROCESSES = 1024
 """Of one user who is not root. It bounds a program that forks without end."""
 
+LENGTH_BYTES = 4
+
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
-
-Job = dict[str, Any]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -50,47 +50,40 @@ def become_subreaper() -> None:
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def serve(channel: socket.socket) -> NoReturn:
-    """Do the jobs that come over the channel, a JSON line each, until it closes or nothing comes for a while."""
-    code = 1
-    try:
-        gc.disable()  # objects of threads that do not exist here must not be closed
-        number = channel.fileno()
-        os.closerange(3, number)
-        os.closerange(number + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(each, signal.SIG_DFL)
-        become_subreaper()
-        _serve(channel)
-        code = 0
-    finally:
-        os._exit(code)
+def pack(value: Any) -> bytes:
+    """A message between hostd and a runner, which trust each other."""
+    data = marshal.dumps(value)
+    return len(data).to_bytes(LENGTH_BYTES, "big") + data
 
 
-def _serve(channel: socket.socket) -> None:
-    buffer = bytearray()
-    while True:
-        if b"\n" not in buffer:
-            channel.settimeout(IDLE_S)
-            try:
-                part = channel.recv(PART)
-            except TimeoutError:
-                return
-            if not part:
-                return
-            buffer += part
-            continue
-        line, _, rest = bytes(buffer).partition(b"\n")
-        buffer = bytearray(rest)
-        job: Job = json.loads(line)
-        answer = _run(job, channel)
+def _read(channel: int, count: int) -> bytes:
+    """So many bytes from hostd, or fewer at the end."""
+    data = b""
+    while len(data) < count and (part := os.read(channel, count - len(data))):
+        data += part
+    return data
+
+
+def serve(channel: int) -> None:
+    """Do the jobs that come over a socket, until the channel closes or nothing comes for a while."""
+    become_subreaper()
+    gc.disable()
+    gc.freeze()
+    idle = select.poll()
+    idle.register(channel, select.POLLIN)
+    while idle.poll(IDLE_S * 1000):
+        head = _read(channel, LENGTH_BYTES)
+        if len(head) < LENGTH_BYTES:
+            return
+        answer = _run(marshal.loads(_read(channel, int.from_bytes(head, "big"))), channel)  # noqa: S302 - hostd's own
         if answer is None:
             return
-        channel.settimeout(IDLE_S)
-        channel.sendall(json.dumps(answer).encode() + b"\n")
+        data = pack(answer)
+        while data:
+            data = data[os.write(channel, data) :]
 
 
-def _run(job: Job, channel: socket.socket) -> dict[str, Any] | None:
+def _run(job: Job, channel: int) -> dict[str, Any] | None:
     """Run one job; None if hostd dropped it."""
     begun = time.monotonic()
     me = os.getpid()
@@ -110,7 +103,7 @@ def _run(job: Job, channel: socket.socket) -> dict[str, Any] | None:
     for each in outputs:
         os.set_blocking(each, False)
     waiting = select.poll()
-    for each in (pidfd, out, err, channel.fileno()):
+    for each in (pidfd, out, err, channel):
         waiting.register(each, select.POLLIN)
     deadline = begun + job["timeout_s"]
     timed_out = dropped = False
@@ -134,8 +127,7 @@ def _run(job: Job, channel: socket.socket) -> dict[str, Any] | None:
             if timed_out:
                 break
             timed_out, deadline = True, time.monotonic() + TERM_S
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGTERM)
+            _signal_group(pid)
             continue
         for number, _ in waiting.poll(left * 1000 + 1):
             if number == pidfd:
@@ -176,21 +168,28 @@ def _text(data: bytearray) -> str:
     return data.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
+def _signal_group(pid: int) -> None:
+    try:  # noqa: SIM105 - contextlib is one import more
+        os.killpg(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+
+
 def _reap(pid: int) -> int:
     """Kill the program, if it still runs, and take its status."""
-    with contextlib.suppress(ProcessLookupError):
-        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            os.kill(pid, signal.SIGKILL)
+    if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        os.kill(pid, signal.SIGKILL)
     return os.waitpid(pid, 0)[1]
 
 
 def _end_all() -> bool:
     """Kill every descendant; False if one does not end, as in a hanging file system."""
-    with contextlib.suppress(ChildProcessError):
+    try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-        return end_children(lambda _: True)
-    return True
+    except ChildProcessError:
+        return True
+    return end_children(lambda _: True)
 
 
 def end_children(which: Callable[[int], bool]) -> bool:
@@ -201,35 +200,53 @@ def end_children(which: Callable[[int], bool]) -> bool:
     deadline = time.monotonic() + KILL_S
     me = os.getpid()
     while time.monotonic() < deadline:
-        below: dict[int, list[int]] = {}
-        mine: list[int] = []
-        for path in Path("/proc").iterdir():
-            if path.name.isdigit() and (found := _parent_and_session(int(path.name))) is not None:
-                pid, (parent, session) = int(path.name), found
-                below.setdefault(parent, []).append(pid)
+        below: dict[int, list[tuple[int, str]]] = {}
+        mine = []
+        for name in os.listdir("/proc"):  # noqa: PTH208 - see above
+            if name.isdigit() and (found := _stat(int(name))) is not None:
+                parent, session, start = found
+                below.setdefault(parent, []).append((int(name), start))
                 if parent == me and which(session):
-                    mine.append(pid)
+                    mine.append((int(name), start))
         if not mine:
             return True
-        for pid in (tree := list(mine)):
+        for pid, _ in (tree := list(mine)):
             tree += below.get(pid, [])  # the list grows while it is walked
-        for pid in tree:
-            if (process := processes.read(pid)) is not None:
-                processes.send(process, signal.SIGKILL)
-        for pid in mine:
-            with contextlib.suppress(ChildProcessError):
+        for pid, start in tree:
+            _kill(pid, start)
+        for pid, _ in mine:
+            try:
                 os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                continue
         time.sleep(0.002)
     return False
 
 
-def _parent_and_session(pid: int) -> tuple[int, int] | None:
-    """Of a process, ended ones that wait for their parent included."""
+def _kill(pid: int, start: str) -> None:
+    """Kill exactly the process that was seen: it is named by pid and start time together."""
     try:
-        fields = (Path("/proc") / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        number = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        found = _stat(pid)
+        if found is not None and found[2] == start:
+            signal.pidfd_send_signal(number, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(number)
+
+
+def _stat(pid: int) -> tuple[int, int, str] | None:
+    """Parent, session and start time of a process, ended ones that wait for their parent included."""
+    try:
+        with open(f"/proc/{pid}/stat", errors="replace") as file:  # noqa: PTH123 - see above
+            fields = file.read().rpartition(")")[2].split()
     except OSError:
         return None
-    return int(fields[1]), int(fields[3])
+    return int(fields[1]), int(fields[3]), fields[19]
 
 
 def _child(job: Job, parent: int, pipes: list[int]) -> None:
@@ -254,7 +271,7 @@ def _child(job: Job, parent: int, pipes: list[int]) -> None:
         if not job["set_uid_works"]:
             _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         if job["kind"] == "check":
-            os.write(1, json.dumps(look_at(job["path"])).encode())
+            os.write(1, look_at(job["path"]))
             os._exit(0)
         os.execve(job["argv"][0], job["argv"], job["environment"])  # noqa: S606 - never a shell
     except OSError as error:
@@ -274,21 +291,29 @@ def _limit(job: Job) -> None:
         resource.setrlimit(which, (value, value))
 
 
-def look_at(path: str) -> dict[str, str | None]:
-    """What is wrong with a program for the user that this process is, and its text if it is a readable script."""
+def look_at(path: str) -> bytes:
+    """What this user sees of a program: `E` and what is wrong with it, `S` and the text of a script, or `B`.
+
+    Plain text, because whoever is this user may meddle with a process of his.
+    """
     try:
-        found = Path(path).stat()
+        mode = os.stat(path).st_mode  # noqa: PTH116 - see above
     except OSError as error:
-        return {"error": error.strerror or str(error), "script": None}
-    if not stat.S_ISREG(found.st_mode):
-        return {"error": "it is a folder" if stat.S_ISDIR(found.st_mode) else "it is no file", "script": None}
+        return b"E" + (error.strerror or str(error)).encode()
+    if mode & KIND != FILE:
+        return b"Eit is a folder" if mode & KIND == FOLDER else b"Eit is no file"
     if not os.access(path, os.X_OK):
-        return {"error": "it is not executable for this user", "script": None}
-    script = None
-    with contextlib.suppress(OSError):
+        return b"Eit is not executable for this user"
+    try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        if stat.S_ISREG(os.fstat(number).st_mode):
-            text = os.read(number, SCRIPT_BYTES)
-            if text.startswith(b"#!"):
-                script = text.decode(errors="replace")
-    return {"error": None, "script": script}
+        text = os.read(number, SCRIPT_BYTES) if os.fstat(number).st_mode & KIND == FILE else b""
+    except OSError:
+        text = b""
+    return b"S" + text if text.startswith(b"#!") else b"B"
+
+
+KIND, FILE, FOLDER = 0o170000, 0o100000, 0o040000
+
+if __name__ == "__main__":
+    os.set_inheritable(int(sys.argv[1]), False)
+    serve(int(sys.argv[1]))
