@@ -187,9 +187,9 @@ _DECLARED = (
         of.FORWARDING_DELETE,
         is_raised=True,
     ),
-    EventType("webuser_create", "Web user created", "webuser", "create", of.WEB_USER),
-    EventType("webuser_update", "Web user properties updated", "webuser", "change", of.WEB_USER),
-    EventType("webuser_delete", "Web user account deleted", "webuser", "delete", of.WEB_USER_DELETE),
+    EventType("webuser_create", "Web user created", "webuser", "create", of.WEB_USER, is_raised=True),
+    EventType("webuser_update", "Web user properties updated", "webuser", "change", of.WEB_USER, is_raised=True),
+    EventType("webuser_delete", "Web user account deleted", "webuser", "delete", of.WEB_USER_DELETE, is_raised=True),
     EventType("siteapp_install", "Site application installed", "siteapp", "create", of.APPLICATION),
     EventType("siteapp_reconfigure", "Site application reconfigured", "siteapp", "change", of.APPLICATION),
     EventType("siteapp_uninstall", "Site application uninstalled", "siteapp", "delete", of.APPLICATION),
@@ -220,9 +220,9 @@ _DECLARED = (
     EventType(
         "remote_dns_status_update", "Remote DNS status updated", "remote_dns_status", "change", of.REMOTE_DNS_STATUS
     ),
-    EventType("ftpuser_create", "FTP account created", "ftpuser", "create", of.FTP_USER),
-    EventType("ftpuser_update", "FTP account updated", "ftpuser", "change", of.FTP_USER),
-    EventType("ftpuser_delete", "FTP account deleted", "ftpuser", "delete", of.FTP_USER_DELETE),
+    EventType("ftpuser_create", "FTP account created", "ftpuser", "create", of.FTP_USER, is_raised=True),
+    EventType("ftpuser_update", "FTP account updated", "ftpuser", "change", of.FTP_USER, is_raised=True),
+    EventType("ftpuser_delete", "FTP account deleted", "ftpuser", "delete", of.FTP_USER_DELETE, is_raised=True),
     EventType("plesk_component_upgrade", "Panel component upgraded", "component", "change", of.COMPONENT),
 )
 

@@ -16,6 +16,7 @@ from innkeeper.hosting.models import (
     HostingProperty,
     PHPSetting,
     Site,
+    SubdomainUser,
     Webspace,
     WebspaceLimit,
     WebspacePermission,
@@ -160,6 +161,12 @@ def properties_of(sites: Iterable[Site]) -> dict[int, dict[str, str]]:
             values["www_root"] = f"{catalogue.VHOSTS}/{webspace.site.ascii_name}/{folder}"
         result[site.pk] = values
     return result
+
+
+def own_logins_of(sites: Iterable[Site]) -> dict[int, str]:
+    """The log-in names of those subdomains that have a system user of their own."""
+    found = SubdomainUser.objects.filter(site__in=[site.pk for site in sites])
+    return dict(found.values_list("site_id", "login"))
 
 
 def php_settings_of(webspace_ids: Iterable[int]) -> dict[int, dict[str, str]]:

@@ -109,6 +109,19 @@ class Example:
     before: str = ""
 
 
+SERVICES = {
+    "ssi_support": "false", "php_support": "true", "cgi_support": "false", "perl_support": "false",
+    "python_support": "false", "coldfusion_support": "false", "asp_support": "false",
+}  # fmt: skip
+PETR = {"domain_name": "empty.test", "webuser_name": "petr", "hard_disk_quota": "5", **SERVICES}
+ADD_PETR = """<webuser><add><site-id>8</site-id><login>petr</login><password>Kx4!paper-Moon</password>
+  <ftp-quota>5</ftp-quota><services><service><name>php</name><value>true</value></service></services></add></webuser>"""
+TEAM = {
+    "domain_name": "empty.test", "system_user": "team", "hard_disk_quota": "5", "home_directory": "/httpdocs",
+    "read_permission": "true", "write_permission": "false",
+}  # fmt: skip
+ADD_TEAM = """<ftp-user><add><name>team</name><password>Kx4!paper-Moon</password><home>/httpdocs</home><quota>5</quota>
+  <permissions><write>false</write></permissions><webspace-id>8</webspace-id></add></ftp-user>"""
 HOSTING = {"ftp_login": "kim", "ftp_password": "Kx4!paper-Moon"}
 EXAMPLES: dict[str, Example] = {
     "admin_update": Example(
@@ -264,6 +277,30 @@ EXAMPLES: dict[str, Example] = {
         old={"domain_name": "empty.test", "forwarding_type": "std_fwd"},
         before=forwarding("std_fwd", "http://a.example/"),
     ),
+    "webuser_create": Example(ADD_PETR, new=PETR, before=hosting(HOSTING)),
+    "webuser_update": Example(
+        "<webuser><set><filter><login>petr</login></filter><values><ftp-quota>-1</ftp-quota></values></set></webuser>",
+        old=PETR,
+        new=PETR | {"hard_disk_quota": "-1"},
+        before=hosting(HOSTING) + ADD_PETR,
+    ),
+    "webuser_delete": Example(
+        "<webuser><del><filter><login>petr</login></filter></del></webuser>",
+        old={"domain_name": "empty.test", "webuser_name": "petr"},
+        before=hosting(HOSTING) + ADD_PETR,
+    ),
+    "ftpuser_create": Example(ADD_TEAM, new=TEAM, before=hosting(HOSTING)),
+    "ftpuser_update": Example(
+        "<ftp-user><set><filter><name>team</name></filter><values><name>crew</name></values></set></ftp-user>",
+        old=TEAM,
+        new=TEAM | {"system_user": "crew"},
+        before=hosting(HOSTING) + ADD_TEAM,
+    ),
+    "ftpuser_delete": Example(
+        "<ftp-user><del><filter><name>team</name></filter></del></ftp-user>",
+        old={"domain_name": "empty.test", "system_user": "team"},
+        before=hosting(HOSTING) + ADD_TEAM,
+    ),
 }
 
 
@@ -277,7 +314,7 @@ def send(packet: str) -> None:
     elif packet == "log out":
         record_logout(visitor, "Administrator")
     else:
-        body = f'<packet version="1.6.9.1">{packet}</packet>'.encode()
+        body = f'<packet version="1.6.9.0">{packet}</packet>'.encode()
         _, _, content = request(body, {"KEY": "admin-key"})
         assert b"<status>ok</status>" in content, content.decode()
         assert b"<status>error</status>" not in content, content.decode()
@@ -313,6 +350,8 @@ def test_every_event_that_is_raised_has_an_example() -> None:
         ("client_update", {"new_password": "n3w-Loafs"}),
         ("mailname_update", {"new_password": "Mz7!other-Moon"}),
         ("phys_hosting_create", {"new_system_user_password": "Kx4!paper-Moon"}),
+        ("webuser_create", {"new_webuser_password": "Kx4!paper-Moon"}),
+        ("ftpuser_create", {"new_system_user_password": "Kx4!paper-Moon"}),
     ],
 )
 def test_a_new_password_is_kept_sealed_where_a_handler_is_to_get_it(name: str, passwords: dict[str, str]) -> None:

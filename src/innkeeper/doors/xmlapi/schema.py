@@ -58,6 +58,9 @@ NEW_TYPES = {
     "customer": OperatorType("customer", "ClientTypeRequest", "ClientResponseType"),
     "webspace": OperatorType("webspace", "DomainTypeRequest", "DomainResponseType"),
     "site": OperatorType("site", "SiteTypeRequest", "SiteResponseType"),
+    "subdomain": OperatorType("subdomain", "SubdomainInputType", "SubdomainOutputType"),
+    "ftp-user": OperatorType("ftp-user", "FtpUserInputType", "FtpUserOutputType"),
+    "webuser": OperatorType("webuser", "WebUserInputType", "WebUserOutputType"),
     "mail": OperatorType("mail", "MailTypeRequest", "MailResponseType"),
 }
 OLD_TYPES = {
