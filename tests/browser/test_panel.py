@@ -16,7 +16,7 @@ from innkeeper.accounts.models import Account
 from innkeeper.core.passwords import verify_mail
 from innkeeper.hosting.models import Site
 from innkeeper.jobs.models import Job
-from innkeeper.mail.models import MailAccount, MailName
+from innkeeper.mail.models import Autoresponder, MailAccount, MailName
 from tests.people import PASSWORD, make_mailbox, make_many_mailboxes
 
 Open = Callable[..., Page]
@@ -46,6 +46,11 @@ def mixed_accounts(site: Site) -> None:
     make_mailbox(site, "active", last_login_at=now - timedelta(days=90))
 
 
+def two_replies(account: MailAccount) -> None:
+    for position, name in enumerate(("Away", "Prices")):
+        Autoresponder.objects.create(account=account, position=position, name=name, key="words", key_where="subj")
+
+
 LOOKS = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
 
 
@@ -54,6 +59,7 @@ def test_no_page_of_an_owner_has_an_accessibility_violation(
     scheme: str, width: int, open_page: Open, site: Site, bob: MailAccount
 ) -> None:
     mixed_accounts(site)
+    two_replies(bob)
     page = open_page("", scheme=scheme, width=width)
     found = []
     page.goto("/login/")
@@ -76,6 +82,8 @@ def test_no_page_of_an_owner_has_an_accessibility_violation(
         "/settings/",
         f"/mail/{bob.pk}/",
         f"/mail/{bob.pk}/api/",
+        f"/mail/{bob.pk}/replies/",
+        f"/mail/{bob.pk}/replies/edit/",
         "/nowhere/",
     ):
         page.goto(path)
@@ -131,10 +139,15 @@ def test_no_page_of_a_mail_user_has_an_accessibility_violation(
 
 
 @pytest.mark.parametrize(
-    "path", ["/mail/", "/mail/new/", "/mail/BOB/", "/mail/BOB/api/", "/mail/removed/", "/settings/"]
-)
+    "path",
+    [
+        "/mail/", "/mail/new/", "/mail/BOB/", "/mail/BOB/api/", "/mail/BOB/replies/", "/mail/BOB/replies/edit/",
+        "/mail/removed/", "/settings/",
+    ],
+)  # fmt: skip
 def test_nothing_scrolls_sideways_on_a_phone(path: str, open_page: Open, site: Site, bob: MailAccount) -> None:
     make_mailbox(site, "a-very-long-name-of-sixty-four-characters-that-is-still-a-mail-name")
+    two_replies(bob)
     page = open_page("alice", width=320)
     page.goto(path.replace("BOB", str(bob.pk)))
     assert page.evaluate("document.documentElement.scrollWidth") <= 320

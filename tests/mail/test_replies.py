@@ -125,6 +125,17 @@ def test_several_replies_change_one_by_one_and_the_single_one_is_the_first_that_
     assert [r.name for r in after.replies] == ["only"]
 
 
+def test_replies_are_put_in_another_order_and_those_left_out_follow(site: World) -> None:
+    three = tuple(ReplyChange(name, enabled=True, text=f"text of {name}") for name in ("a", "b", "c"))
+    change(site, Mode.ADD, autoresponders=Replies(True, three))
+    first = script()
+    after = change(site, Mode.ADD, autoresponders=Replies(order=("c", "nobody")))
+    assert [reply.name for reply in after.replies] == ["c", "a", "b"]
+    assert [reply.text for reply in after.replies] == ["text of c", "text of a", "text of b"]
+    assert script().revision == first.revision + 1
+    assert script().script.index("text of c") < script().script.index("text of a")
+
+
 def test_replacing_a_reply_keeps_the_days_that_the_old_dialect_cannot_name(site: World) -> None:
     change(site, Mode.SET, autoresponder=ReplyChange(enabled=True, text="x", subject="S", end_date=date(2030, 1, 1)))
     given = Replies(replies=(ReplyChange("autoresponder", text="y"), ReplyChange("second")))

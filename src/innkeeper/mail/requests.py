@@ -95,10 +95,14 @@ class ReplyChange:
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """The switch of all automatic replies of an account, and some of them."""
+    """The switch of all automatic replies of an account, and some of them.
+
+    `order` names them in the order in which they are to be tried; those that it leaves out follow in theirs.
+    """
 
     enabled: bool | Unset = UNSET
     replies: tuple[ReplyChange, ...] = ()
+    order: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ def apply(state: AccountState, item: Checked, mode: Mode, sources: Sources) -> N
         if change.autoresponders.enabled is not UNSET and mode is not Mode.REMOVE:
             state.autoresponders_enabled = change.autoresponders.enabled
         _apply_replies(state, change.autoresponders.replies, mode, sources)
+        ranks = {name: rank for rank, name in enumerate(change.autoresponders.order)}
+        state.replies.sort(key=lambda reply: ranks.get(reply.name, len(ranks)))
     if change.autoresponder is not UNSET:
         _apply_single_reply(state, change.autoresponder, mode, sources)
     if len(state.redirect) + len(state.group) > MOST_ADDRESSES:

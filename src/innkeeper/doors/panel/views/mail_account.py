@@ -148,7 +148,7 @@ def check_new(request: PanelRequest, field: str) -> HttpResponse:
 @for_owners
 def check_change(request: PanelRequest, number: int, field: str) -> HttpResponse:
     """Judge one field of an account by the plan of its change; nothing is changed."""
-    row, _info = _find(request, number)
+    row, _info = find(request, number)
     form = MailAccountForm(request.POST)
     _require_checked(form, field)
     if field not in form.errors:
@@ -178,7 +178,7 @@ def _page_of(request: PanelRequest, site: Site, name: str) -> str:
     return reverse("panel:mail-edit", args=[info.id]) if isinstance(info, AccountInfo) else reverse("panel:mail")
 
 
-def _find(request: PanelRequest, number: int) -> tuple[ListedAccount, AccountInfo]:
+def find(request: PanelRequest, number: int) -> tuple[ListedAccount, AccountInfo]:
     """One account by its id. What is missing and what is somebody else's is the same 404."""
     rows = listing.some(request.actor, [number]) if number < 2**63 else []
     if not rows:
@@ -193,7 +193,7 @@ def _find(request: PanelRequest, number: int) -> tuple[ListedAccount, AccountInf
 @for_owners
 def edit(request: PanelRequest, number: int) -> HttpResponse:
     """Show and change one account."""
-    row, info = _find(request, number)
+    row, info = find(request, number)
     site = Site.objects.get(pk=row.site_id)
     form = MailAccountForm(
         request.POST if request.method == "POST" else None, initial=initial_of(info), default_quota=_default_quota(site)
@@ -231,7 +231,7 @@ def save(request: PanelRequest, row: ListedAccount, info: AccountInfo, form: Mai
 @for_owners
 def rename(request: PanelRequest, number: int) -> HttpResponse:
     """Give an account another name of its site."""
-    row, info = _find(request, number)
+    row, info = find(request, number)
     new_name = request.POST.get("new_name", "").strip()
     try:
         rename_account(request.actor, RenameAccount(row.site_id, row.name, new_name))
@@ -247,7 +247,7 @@ def rename(request: PanelRequest, number: int) -> HttpResponse:
 @for_owners
 def api(request: PanelRequest, number: int) -> HttpResponse:
     """The packet and the command that describe this account: a drawer, or a page of its own without a script."""
-    row, info = _find(request, number)
+    row, info = find(request, number)
     snippets = [
         (_("Packet that makes it what it is"), packet(row.site_id, info)),
         (_("Packet that reads it"), read_packet(row.site_id, info)),
@@ -273,7 +273,7 @@ def api(request: PanelRequest, number: int) -> HttpResponse:
 @for_owners
 def remove(request: PanelRequest, number: int) -> HttpResponse:
     """Remove one account; the answer offers to undo it."""
-    row, _info = _find(request, number)
+    row, _info = find(request, number)
     remove_all(request, [row])
     return redirect("panel:mail")
 

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -78,7 +79,8 @@ class VirusForm(forms.Form):
     antivir = MailAccountForm.base_fields["antivir"]
 
 
-def _own(request: PanelRequest) -> tuple[int, AccountInfo]:
+def account(request: PanelRequest) -> tuple[int, AccountInfo]:
+    """The visitor's own account, with the id of its site."""
     name = MailName.objects.filter(account_id=request.actor.account_id, kind=MailName.Kind.ACCOUNT).first()
     if name is None:
         raise Http404
@@ -94,15 +96,19 @@ def _change(request: PanelRequest, site_id: int, change: AccountChange, mode: Mo
         raise outcome.error
 
 
-def _form_page(request: PanelRequest, form: forms.Form, title: str, template: str) -> HttpResponse:
-    return render(request, template, {"form": form, "title": title}, status=422 if form.errors else 200)
+def _form_page(
+    request: PanelRequest, form: forms.Form, title: str, template: str, more: tuple[str, str] | None = None
+) -> HttpResponse:
+    """A form on a page of its own, with a link to more of the same."""
+    context = {"form": form, "title": title, "more": more}
+    return render(request, template, context, status=422 if form.errors else 200)
 
 
 @require_safe
 @for_mail_users
 def home(request: PanelRequest) -> HttpResponse:
     """What there is to do, and how the account stands."""
-    _site, info = _own(request)
+    _site, info = account(request)
     reply = initial_of(info)["reply_enabled"]
     return render(request, "panel/own_home.html", {"info": info, "replies": reply, "viruses": _may(info, VIRUSES)})
 
@@ -111,7 +117,7 @@ def home(request: PanelRequest) -> HttpResponse:
 @for_mail_users
 def password(request: PanelRequest) -> HttpResponse:
     """Change the mail password. The present one is asked: an open browser is not enough."""
-    site_id, info = _own(request)
+    site_id, info = account(request)
     form = PasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         visitor = request.visitor
@@ -137,7 +143,7 @@ def password(request: PanelRequest) -> HttpResponse:
 @for_mail_users
 def reply(request: PanelRequest) -> HttpResponse:
     """Switch the automatic reply on or off, and write it."""
-    site_id, info = _own(request)
+    site_id, info = account(request)
     form = ReplyForm(request.POST or None, initial=initial_of(info))
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
@@ -153,14 +159,15 @@ def reply(request: PanelRequest) -> HttpResponse:
             return redirect("panel:own")
         except Refused as refusal:
             add_refusal(form, refusal)
-    return _form_page(request, form, _("Automatic reply"), "panel/own_form.html")
+    more = (reverse("panel:own-replies"), _("Several replies, by words in a message"))
+    return _form_page(request, form, _("Automatic reply"), "panel/own_form.html", more)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_mail_users
 def forwarding(request: PanelRequest) -> HttpResponse:
     """Where the mail goes as well."""
-    site_id, info = _own(request)
+    site_id, info = account(request)
     form = ForwardForm(request.POST or None, initial=initial_of(info))
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data["redirect"]
@@ -186,7 +193,7 @@ def _may(info: AccountInfo, permission: str) -> bool:
 @for_mail_users
 def viruses(request: PanelRequest) -> HttpResponse:
     """Which mail is checked for viruses, for those who may choose."""
-    site_id, info = _own(request)
+    site_id, info = account(request)
     if not _may(info, VIRUSES):
         raise PermissionDenied
     form = VirusForm(request.POST or None, initial={"antivir": info.antivir})
@@ -201,7 +208,7 @@ def viruses(request: PanelRequest) -> HttpResponse:
 @for_mail_users
 def look(request: PanelRequest) -> HttpResponse:
     """The colours of the panel, kept with the account."""
-    site_id, info = _own(request)
+    site_id, info = account(request)
     form = LookForm(request.POST or None, initial={"color_scheme": info.color_scheme})
     if request.method == "POST" and form.is_valid():
         _change(request, site_id, AccountChange(info.name, color_scheme=form.cleaned_data["color_scheme"]))

@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from innkeeper.core.errors import Refused
+from innkeeper.core.serversettings import read_setting
 from innkeeper.doors.panel.forms import refusal_text
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
 from innkeeper.mail import listing
-from innkeeper.mail.operations import RestoreAccount, restore_account
+from innkeeper.mail.operations import RETENTION, RestoreAccount, restore_account
 
 ROWS = 100
 
@@ -22,7 +23,8 @@ ROWS = 100
 def removed_list(request: PanelRequest) -> HttpResponse:
     """The accounts removed last, with the day their mail is deleted."""
     rows = listing.removed(request.actor, ROWS)
-    return render(request, "panel/removed.html", {"section": "removed", "rows": rows, "full": len(rows) == ROWS})
+    context = {"section": "removed", "rows": rows, "full": len(rows) == ROWS, "days": int(read_setting(RETENTION))}
+    return render(request, "panel/removed.html", context)
 
 
 @require_POST
