@@ -51,7 +51,7 @@ def test_a_domain_gets_the_default_layout_and_keeps_what_it_has(vhosts: Path) ->
         "httpdocs": (user, servers, 0o2750),
         "httpsdocs": (user, servers, 0o2750),
         "cgi-bin": (user, servers, 0o750),
-        "error_docs": (user, servers, 0o750),
+        "error_docs": (0, servers, 0o750),
         "private": (user, OWNERS.customers, 0o700),
         ".trash": (user, OWNERS.customers, 0o700),
         "conf": (0, 0, 0o750),

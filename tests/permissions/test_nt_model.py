@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -159,10 +160,30 @@ def test_identifier_bytes_are_those_of_windows():
     assert sid.pack(sid.ADMINISTRATORS).hex() == "01020000000000052000000020020000"
 
 
+def test_what_samba_stores_counts_its_offsets_from_the_beginning():
+    descriptor = sddl.read("O:S-1-22-1-1000G:S-1-22-2-1000D:PAI(A;OICI;0x1f01ff;;;S-1-22-1-1000)(D;;0x10000;;;WD)")
+    stored = bytes.fromhex(
+        "0100010000000200010004941c0000002c000000000000003c000000"
+        "010200000000001601000000e8030000010200000000001602000000e8030000"
+        "020034000200000000031800ff011f00010200000000001601000000e8030000"
+        "0100140000000100010100000000000100000000"
+    )
+    assert binary.pack_samba(descriptor) == stored
+    assert binary.unpack_samba(stored) == descriptor
+    at = 8 + 64 + 8  # versions 2 to 4 have a hash between
+    later = stored[:2].replace(b"\1", b"\3") + b"\0" * (at - 2) + binary.pack(descriptor, at)
+    assert binary.unpack_samba(later) == descriptor
+
+
 def test_access_check_and_bytes_agree_with_samba():
-    samba = pytest.importorskip("samba.security", reason="python3-samba is not installed")
+    # Debian's package is for the system's Python, which the tests' environment is made from.
+    sys.path.append("/usr/lib/python3/dist-packages")
+    try:
+        samba = pytest.importorskip("samba.security", reason="python3-samba is not installed")
+    finally:
+        sys.path.remove("/usr/lib/python3/dist-packages")
     from samba import NTSTATUSError
-    from samba.dcerpc import security
+    from samba.dcerpc import security, xattr
     from samba.ndr import ndr_pack
 
     dice = random.Random(1)
@@ -180,6 +201,9 @@ def test_access_check_and_bytes_agree_with_samba():
         theirs.dacl.revision = 2  # its reader of text takes that of directory services
         assert ndr_pack(theirs)[20:] == binary.pack(descriptor)[20:]
         assert binary.unpack(ndr_pack(theirs)) == descriptor
+        stored = xattr.NTACL()
+        stored.version, stored.info = 1, theirs
+        assert ndr_pack(stored)[12:] == binary.pack_samba(descriptor)[12:]
         token = security.token()
         token.sids = [security.dom_sid(text) for text in sorted(held)]
         token.num_sids = len(held)

@@ -57,7 +57,8 @@ DOCUMENTS = (
     Folder("httpdocs", "user", "servers", 0o2750),
     Folder("httpsdocs", "user", "servers", 0o2750),
     Folder("cgi-bin", "user", "servers", 0o750),
-    Folder("error_docs", "user", "servers", 0o750),
+    # Its pages are changed, not added or removed; an owner could let himself do that.
+    Folder("error_docs", "root", "servers", 0o750),
 )
 TRASH = Folder(".trash", "user", "customers", 0o700)
 LAYOUTS: dict[str, tuple[Folder, ...]] = {

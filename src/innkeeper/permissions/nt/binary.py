@@ -17,24 +17,28 @@ class DescriptorError(ValueError):
     """The bytes are not a descriptor with a list of allow and deny entries."""
 
 
-def pack(descriptor: Descriptor) -> bytes:
-    """The self-relative binary form: header, owner, group, list."""
+def pack(descriptor: Descriptor, base: int = 0) -> bytes:
+    """The self-relative binary form: header, owner, group, list.
+
+    ``base`` is where it will begin in what its offsets count from.
+    """
     owner, group = sid.pack(descriptor.owner), sid.pack(descriptor.group)
     aces = b"".join(map(_pack_ace, descriptor.aces))
     acl = struct.pack("<BBHHH", 2, 0, 8 + len(aces), len(descriptor.aces), 0) + aces
-    at_group = 20 + len(owner)
+    at_owner = base + 20
+    at_group = at_owner + len(owner)
     control = _CONTROL | (_PROTECTED if descriptor.protected else 0)
-    header = struct.pack("<BBHIIII", 1, 0, control, 20, at_group, 0, at_group + len(group))
+    header = struct.pack("<BBHIIII", 1, 0, control, at_owner, at_group, 0, at_group + len(group))
     return header + owner + group + acl
 
 
-def unpack(data: bytes) -> Descriptor:
-    """Read the self-relative binary form.
+def unpack(data: bytes, start: int = 0) -> Descriptor:
+    """Read the self-relative binary form, whose header begins at ``start`` and whose offsets count from the beginning.
 
     Raises: DescriptorError. A missing or null list is refused: it would mean access for everybody.
     """
     try:
-        revision, _, control, at_owner, at_group, _, at_acl = struct.unpack_from("<BBHIIII", data)
+        revision, _, control, at_owner, at_group, _, at_acl = struct.unpack_from("<BBHIIII", data, start)
         if revision != 1 or not control & 0x4 or not at_acl or not at_owner or not at_group:
             raise DescriptorError("the descriptor lacks an owner, a group or a list")
         owner, _ = sid.unpack(data, at_owner)
@@ -54,8 +58,11 @@ def unpack(data: bytes) -> Descriptor:
 
 
 def pack_samba(descriptor: Descriptor) -> bytes:
-    """The value of ``security.NTACL`` in version 1, which Samba takes without a hash of the POSIX ACL."""
-    return _SAMBA_V1 + pack(descriptor)
+    """The value of ``security.NTACL`` in version 1, which Samba takes without a hash of the POSIX ACL.
+
+    The offsets in the descriptor count from the beginning of the whole value.
+    """
+    return _SAMBA_V1 + pack(descriptor, len(_SAMBA_V1))
 
 
 def unpack_samba(data: bytes) -> Descriptor:
@@ -67,17 +74,17 @@ def unpack_samba(data: bytes) -> Descriptor:
         raise DescriptorError("the attribute is too short")
     (version,) = struct.unpack_from("<H", data)
     if version == 1:
-        return unpack(data[8:])
+        return unpack(data, len(_SAMBA_V1))
     if version not in (2, 3, 4):
         raise DescriptorError(f"version {version} of the attribute is not known")
     # Versions 2 to 4 wrap the descriptor and hashes in a structure of their own. Its deferred parts lie
     # behind the fixed part, so the descriptor is found by its header: revision 1, self-relative, owner right
-    # behind the header.
+    # behind the header, counted from the beginning of the value.
     at = data.find(b"\x01\x00", 8)
     while at != -1 and at + 20 <= len(data):
         (control, owner) = struct.unpack_from("<HI", data, at + 2)
-        if control & 0x8004 == 0x8004 and owner == 20:
-            return unpack(data[at:])
+        if control & 0x8004 == 0x8004 and owner == at + 20:
+            return unpack(data, at)
         at = data.find(b"\x01\x00", at + 1)
     raise DescriptorError("the attribute holds no descriptor")
 

@@ -88,6 +88,7 @@ MODULES = {
     "event-handler": "event_handler",
     "packet": "packet",
     "health": "health",
+    "security": "security",
 }
 
 
