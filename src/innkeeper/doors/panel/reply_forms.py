@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from innkeeper.core.errors import Refused
 from innkeeper.doors.panel.forms import refusal_text
 from innkeeper.mail.operations import ReplyChange
-from innkeeper.mail.replies import Reply
+from innkeeper.mail.queries import ReplyInfo
 
 _FIELDS = {"keystr": "key", "ans_freq": "answers_per_day", "forwarding": "forward"}
 """The protocol's names of fields where this form has others."""
@@ -69,9 +70,9 @@ class ReplyForm(forms.Form):
         help_text=gettext_lazy("An address that gets each message that was answered."),
     )
 
-    def __init__(self, *args: Any, stored: Reply | None, taken: set[str], **kwargs: Any) -> None:
+    def __init__(self, data: QueryDict | None, *, stored: ReplyInfo | None, taken: set[str]) -> None:
         initial = {"enabled": True} if stored is None else {name: getattr(stored, name) for name in self.base_fields}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         self._taken = taken
         if stored is not None:
             del self.fields["name"]

@@ -21,8 +21,7 @@ from innkeeper.doors.panel.views import own
 from innkeeper.doors.panel.views.mail_account import find
 from innkeeper.doors.panel.visitor import PanelRequest, for_mail_users, for_owners
 from innkeeper.mail.operations import UNSET, AccountChange, Mode, Replies, ReplyChange, UpdateAccounts, update_accounts
-from innkeeper.mail.queries import AccountInfo
-from innkeeper.mail.replies import Reply
+from innkeeper.mail.queries import AccountInfo, ReplyInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Place:
     list: str
     edit: str
 
-    def reply(self, name: str | None) -> Reply | None:
+    def reply(self, name: str | None) -> ReplyInfo | None:
         """The stored reply of a name; None for a new one."""
         if name is None:
             return None
@@ -85,7 +84,7 @@ def _list(request: PanelRequest, place: Place) -> HttpResponse:
             "reply": reply,
             "edit": f"{place.edit}?{urlencode({'name': reply.name})}",
             "acts": reply.enabled and place.info.autoresponders_enabled,
-            "until": reply.end_date and date.fromisoformat(str(reply.end_date)),
+            "until": reply.end_date and date.fromisoformat(reply.end_date),
         }
         for reply in place.info.replies
     ]
@@ -112,8 +111,8 @@ def _edit(request: PanelRequest, place: Place) -> HttpResponse:
 Change = tuple[Replies, Mode]
 
 
-def _moved(step: int) -> Callable[[list[Reply], Reply], Change]:
-    def move(replies: list[Reply], reply: Reply) -> Change:
+def _moved(step: int) -> Callable[[list[ReplyInfo], ReplyInfo], Change]:
+    def move(replies: list[ReplyInfo], reply: ReplyInfo) -> Change:
         names = [each.name for each in replies]
         place = names.index(reply.name)
         names.insert(max(place + step, 0), names.pop(place))
@@ -122,16 +121,16 @@ def _moved(step: int) -> Callable[[list[Reply], Reply], Change]:
     return move
 
 
-def _switched(on: bool) -> Callable[[list[Reply], Reply], Change]:
+def _switched(on: bool) -> Callable[[list[ReplyInfo], ReplyInfo], Change]:
     # The switch of all goes on with the first that is to act; switching one off leaves the others.
     return lambda replies, reply: (Replies(True if on else UNSET, (ReplyChange(reply.name, enabled=on),)), Mode.ADD)
 
 
-def _removed(replies: list[Reply], reply: Reply) -> Change:
+def _removed(replies: list[ReplyInfo], reply: ReplyInfo) -> Change:
     return Replies(replies=(ReplyChange(reply.name),)), Mode.REMOVE
 
 
-ACTIONS: dict[str, Callable[[list[Reply], Reply], Change]] = {
+ACTIONS: dict[str, Callable[[list[ReplyInfo], ReplyInfo], Change]] = {
     "up": _moved(-1),
     "down": _moved(1),
     "on": _switched(True),
