@@ -46,7 +46,7 @@ def look(page: Page, name: str, scheme: str, width: int) -> None:
         page.screenshot(path=f"{SHOTS}/{name}-{scheme}-{width}.png", full_page=True)
 
 
-@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+@pytest.mark.parametrize(("scheme", "width"), LOOKS if SHOTS else (LOOKS[0], LOOKS[3]))
 def test_no_page_of_files_has_an_accessibility_violation(
     scheme: str, width: int, open_page: Open, site: Site, root: Path, alice: Account
 ) -> None:

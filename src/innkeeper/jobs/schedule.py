@@ -11,6 +11,7 @@ from innkeeper.jobs.expiry import remove_expired, remove_old_events
 from innkeeper.jobs.files import remove_unreferenced_files
 from innkeeper.jobs.graves import empty_graves
 from innkeeper.jobs.hosting import empty_tree_graves, place_all_hosting
+from innkeeper.jobs.trash import empty_trash
 from innkeeper.jobs.usage import refresh_usage
 from innkeeper.jobs.webspaces import suspend_expired
 
@@ -32,5 +33,6 @@ SCHEDULE = (
     Scheduled("tree-graves", empty_tree_graves, timedelta(hours=1)),
     Scheduled("webspaces", suspend_expired, timedelta(minutes=10)),
     Scheduled("events", remove_old_events, timedelta(hours=1)),
+    Scheduled("trash", empty_trash, timedelta(hours=6)),
     Scheduled("files", remove_unreferenced_files, timedelta(hours=6)),
 )

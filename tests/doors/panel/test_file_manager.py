@@ -15,6 +15,7 @@ from django.test import Client
 from innkeeper.accounts.models import Account
 from innkeeper.core.models import AuditEntry
 from innkeeper.hosting.models import Site
+from innkeeper.jobs import trash
 from innkeeper.permissions.nt.sid import user
 from tests.hosted import Hosted, hosting_machine
 from tests.people import make_site
@@ -200,3 +201,18 @@ def test_a_strangers_permissions_are_not_there(log_in: Browser, site: Site, root
     stranger = log_in("charlie")
     assert stranger.get(f"/files/{site.pk}/rights/", {"path": "httpdocs"}).status_code == 404
     assert stranger.post(f"/files/{site.pk}/rights/", {"path": "httpdocs"}).status_code == 404
+
+
+def test_the_trash_is_emptied_of_what_is_old(
+    browser: Client, site: Site, root: Path, machine: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("old", "new"):
+        put(machine, root / "httpdocs" / name)
+    browser.post(f"/files/{site.pk}/change/", {"path": "httpdocs", "name": ["old", "new"], "do": "remove"})
+    old = next(place for place in (root / ".trash").iterdir() if (place / "origin").read_text() == "httpdocs/old")
+    came = int(old.name.partition("-")[0])
+    old.rename(old.with_name(old.name.replace(str(came), str(came - 8 * 86_400))))
+    monkeypatch.setattr(trash, "services", lambda: machine.client)
+    trash.empty_trash.call()
+    (left,) = (root / ".trash").iterdir()
+    assert (left / "origin").read_text() == "httpdocs/new"

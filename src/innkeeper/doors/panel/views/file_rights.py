@@ -33,6 +33,14 @@ RIGHTS = (
 )
 # What a rule of an owner can deny: to read, write and execute. A right counts as denied with its part of that.
 DENIED = 0x27
+# Sets of rights that rules speak of and that are no single row of the table.
+OTHER_SETS = {
+    0x1200AF: gettext_lazy("Everything but removing it"),
+    0x12019F: gettext_lazy("Read and write"),
+    0x130089: gettext_lazy("Read and remove"),
+    0x010000: gettext_lazy("Remove"),
+    DENIED: gettext_lazy("Read, write and execute"),
+}
 MASKS = {name: mask for name, _words, mask in RIGHTS}
 APPLIES = (
     ("ThisFolderSubfoldersAndFiles", gettext_lazy("This folder, subfolders and files")),
@@ -163,11 +171,11 @@ def _ticks(
 
 
 def _entry(entry: dict[str, Any]) -> dict[str, Any]:
-    words = next((words for _name, words, mask in RIGHTS if mask == entry["mask"]), entry["letters"])
+    words = {mask: words for _name, words, mask in RIGHTS} | OTHER_SETS
     return {
         "deny": entry["deny"],
         "name": entry["name"],
-        "rights": words,
+        "rights": words.get(entry["mask"], entry["letters"]),
         "applies": APPLIES_WORDS.get(entry["applies"], entry["applies"]),
         "origins": [_origin(rule, entry["origin"]) for rule in entry["rules"]] or [_("The object's own")],
     }

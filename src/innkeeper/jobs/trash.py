@@ -1,0 +1,36 @@
+"""Empties the trash of hosting accounts of what has lain there long enough."""
+
+from __future__ import annotations
+
+import logging
+
+from django_tasks import task
+
+from innkeeper.hostd.file_client import FileRefusedError, Files
+from innkeeper.hostd.file_requests import HostingOf
+from innkeeper.hosting.operations.files import TRASH_KEPT_S
+from innkeeper.hosting.placement import hosting_accounts
+from innkeeper.jobs.backend import UPKEEP
+from innkeeper.jobs.services import services
+
+logger = logging.getLogger("innkeeper.jobs")
+
+
+@task(queue_name=UPKEEP, lease_s=3_600)
+def empty_trash() -> None:
+    """Delete what owners removed some days ago. A domain whose tree is not there yet has nothing to delete."""
+    hostd = services()
+    gone = 0
+    for spec in hosting_accounts():
+        if spec.kind != "domain":
+            continue
+        try:
+            gone += Files(hostd, HostingOf(spec.webspace, spec.domain)).empty_trash(TRASH_KEPT_S)
+        except FileRefusedError as refusal:
+            if refusal.code != "no-account":
+                logger.warning("the trash of %s could not be emptied: %s", spec.domain, refusal.code)
+        except RuntimeError:
+            # One account's trouble must not keep the others.
+            logger.exception("the trash of %s could not be emptied", spec.domain)
+    if gone:
+        logger.info("deleted %d removed object(s) for good", gone)
