@@ -22,7 +22,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from innkeeper.events import claims
-from innkeeper.events.claims import Claim, Result
+from innkeeper.events.claims import Claim, Result, Verdict
 from innkeeper.events.dispatch import dispatch, is_pending, is_waiting
 
 log = logging.getLogger("innkeeper.events")
@@ -34,7 +34,7 @@ AT_ONCE_EACH = 4
 """Attempts of one handler at once, so that a slow one leaves room for the others."""
 
 AHEAD = 60
-"""How many more a quick handler is given ahead, so that many share a commit."""
+"""How many more a handler that is quick and works is given ahead, so that many share a commit."""
 
 QUICK_S = 0.1
 POLL_S = {"sqlite": 0.2, "postgresql": 0.08}
@@ -147,7 +147,8 @@ class Pool:
             result = self._attempt(claim)
             with self._lock:
                 self._active[claim.handler.pk] -= 1
-                self._quick[claim.handler.pk] = time.monotonic() - begun < QUICK_S
+                is_quick = result.verdict is Verdict.DONE and time.monotonic() - begun < QUICK_S
+                self._quick[claim.handler.pk] = is_quick
                 self._results.append(result)
                 self._lock.notify()
             self._done()
