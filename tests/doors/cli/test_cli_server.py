@@ -286,3 +286,13 @@ def test_the_client_stays_thin(panel: Panel, words: list[str]) -> None:
         check=False,
     )
     assert done.stderr == b""
+
+
+def test_a_command_of_an_event_handler_tells_how_deep_it_is(panel: Panel) -> None:
+    def depth(login: str, variable: str | None) -> int:
+        env = {"INNKEEPER_PASSWORD": "Kx4!paper"} | ({} if variable is None else {"INNKEEPER_EVENT_DEPTH": variable})
+        panel.ok("customer", "create", login, "--name", "Deep", env=env)
+        row = "SELECT depth FROM core_outboxevent WHERE event = 'client_create' ORDER BY id DESC LIMIT 1"
+        return int(panel.rows(row)[0][0])
+
+    assert [depth(f"deep{number}", value) for number, value in enumerate([None, "3", "-1", "999999"])] == [0, 3, 0, 0]

@@ -10,6 +10,8 @@ from typing import Any
 from innkeeper.doors.cli import wire
 
 FAILED, NOT_PERMITTED = 1, 6
+DEPTH = "INNKEEPER_EVENT_DEPTH"
+"""Set for handlers of events: what they command tells how deep in each other's events they are, and loops end."""
 
 
 class CommandFailed(Exception):
@@ -55,6 +57,9 @@ def ask(
 ) -> dict[str, Any]:
     """Do a command; its result. Rows and bytes of the answer are handed over as they come. Raises CommandFailed."""
     frame: dict[str, Any] | bytes
+    depth = os.environ.get(DEPTH, "")
+    if depth.isascii() and depth.isdigit() and len(depth) < 4:
+        request = request | {"depth": int(depth)}
     with _connect(state) as connection:
         try:
             wire.send(connection, request | ({"data": True} if data is not None else {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from importlib import import_module
 from itertools import islice
@@ -22,6 +22,9 @@ logger = logging.getLogger("innkeeper.cli")
 
 ADMINISTRATOR = Actor(ActorKind.ADMINISTRATOR, 1, "admin", door=Door.CLI)
 """Who commands: the administrator's account is the first of every database."""
+
+DEEPEST = 1_000
+"""Beyond this a depth is nonsense, and one far below it ends a loop of event handlers."""
 
 Result = dict[str, Any]
 T = TypeVar("T")
@@ -128,6 +131,9 @@ def _run(connection: socket.socket, message: dict[str, Any], data: bytes) -> Res
     if handler is None:
         raise Malformed(f"This Innkeeper has no command {command!r}: client and server are of different versions.")
     request = Request(connection, arguments, data)
+    depth = message.get("depth")
+    if isinstance(depth, int) and 0 < depth <= DEEPEST:
+        request.actor = replace(request.actor, depth=depth)
     if not message.get("plan"):
         return handler(request)
     with planning() as plan:
