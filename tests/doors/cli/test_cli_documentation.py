@@ -10,11 +10,29 @@ import pytest
 from innkeeper.doors.cli import commands
 from innkeeper.doors.cli.__main__ import GROUPS
 from innkeeper.doors.cli.commands import bin as utilities
-from innkeeper.doors.cli.commands import customer, event_handler, mail, site, webspace
+from innkeeper.doors.cli.commands import (
+    customer,
+    event_handler,
+    ftp_account,
+    mail,
+    site,
+    subdomain,
+    webspace,
+    webuser,
+)
 from innkeeper.doors.cli.parser import Command, Parser
 
 TEXT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
-MODULES = {"mail": mail, "customer": customer, "webspace": webspace, "site": site, "event-handler": event_handler}
+MODULES = {
+    "mail": mail,
+    "customer": customer,
+    "webspace": webspace,
+    "site": site,
+    "subdomain": subdomain,
+    "webuser": webuser,
+    "ftp-account": ftp_account,
+    "event-handler": event_handler,
+}
 
 
 def test_every_group_is_a_module_and_has_a_place() -> None:

@@ -74,3 +74,70 @@ def test_health_tells_what_is_well(panel: Panel) -> None:
     entries = {entry["name"]: entry["ok"] for entry in health.json["entries"]}
     assert entries["database"] is True
     assert health.code == (0 if health.json["ok"] else 1)
+
+
+def hosted(panel: Panel, name: str) -> str:
+    """A webspace with web hosting."""
+    login = name.partition(".")[0]
+    panel.ok("webspace", "create", name, "--login", f"{login}-main", "--password-stdin", stdin="Kx4!paper-Moon")
+    return name
+
+
+def test_subdomains_web_users_and_ftp_accounts(panel: Panel) -> None:
+    domain = hosted(panel, "inns.test")
+    secret = {"INNKEEPER_PASSWORD": "Kx4!paper-Moon"}
+    panel.ok("subdomain", "create", "shop", "--domain", domain, "--login", "inns-shop", env=secret)
+    assert panel.ok("subdomain", "list", "--domain", domain).out.split() == ["shop.inns.test", "active", domain]
+    shown = panel.ok("subdomain", "info", "shop.inns.test", "--json").json
+    assert (shown["domain"], shown["user"], shown["hosting"]["php"]) == (domain, "inns-shop", "false")
+    assert panel.run("subdomain", "info", domain).code == 3
+
+    panel.ok("webuser", "create", "inns-petr", "--domain", domain, "--quota", "10MB", "--write-modify", "on")
+    assert panel.ok("webuser", "list").out.split() == ["inns-petr", "10MB", domain]
+    assert "services: write_modify" in panel.ok("webuser", "info", "inns-petr").out
+
+    assert panel.run("ftp-account", "create", "inns-team", "--webspace", domain).code == 2  # no password
+    panel.ok(
+        "ftp-account", "create", "inns-team", "--webspace", domain, "--home", "/httpdocs", "--write", "no", env=secret
+    )
+    assert panel.ok("ftp-account", "list", "--webspace", domain).out.split() == [
+        "inns-team", "unlimited", domain, "/httpdocs",
+    ]  # fmt: skip
+    assert "write: false" in panel.ok("ftp-account", "info", "inns-team").out
+    assert panel.run("ftp-account", "create", "inns-petr", "--webspace", domain, env=secret).code == 4
+
+    for words in (("subdomain", "shop.inns.test"), ("webuser", "inns-petr"), ("ftp-account", "inns-team")):
+        panel.ok(words[0], "remove", words[1], "--plan")
+        panel.ok(words[0], "remove", words[1])
+        assert panel.run(words[0], "remove", words[1]).code == 3
+
+
+def test_the_utilities_of_subdomains_web_users_and_ftp_accounts(panel: Panel) -> None:
+    domain = "taverns.test"
+    panel.ok("bin", "subscription", "--create", domain, "-login", "tav-main", "-passwd", "Kx4!paper-Moon")
+    done = panel.ok(
+        "bin", "subdomain", "--create", "shop", "-domain", domain, "-php", "true", "-user_type", "native",
+        "-login", "tav-shop", "-passwd", "Kx4!paper-Moon", "-hard_quota", "100M",
+    )  # fmt: skip
+    assert done.out == "SUCCESS: Creation of subdomain 'shop' complete\n"
+    panel.ok("bin", "subdomain", "-u", "shop", "-domain", domain, "-ssi", "true", "-asp", "false")
+    shown = panel.ok("bin", "subdomain", "--info", "shop", "-domain", domain).out
+    assert "php: true" in shown and "ssi: true" in shown and "user: tav-shop" in shown
+    assert panel.ok("bin", "subdomain", "--list").out == "shop.taverns.test\n"
+    assert panel.run("bin", "subdomain", "-c", "x", "-domain", domain, "-login", "tav-x").code == 1
+
+    panel.ok("bin", "webuser", "--create", "tav-petr", "-domain", domain, "-passwd", "Kx4!paper-Moon", "-quota", "1M")
+    panel.ok("bin", "webuser", "--update", "tav-petr", "-php", "true", "-write_modify", "true")
+    assert "services: php, write_modify" in panel.ok("bin", "webuser", "--info", "tav-petr").out
+    assert panel.run("bin", "webuser", "--create", "tav-anna", "-domain", domain).code == 1
+
+    panel.ok("bin", "ftpsubaccount", "--create", "tav-team", "-domain", domain, "-passwd", "Kx4!paper-Moon")
+    panel.ok("bin", "ftpuser", "--update", "tav-team", "-home", "/httpdocs", "-write", "false")
+    assert "home: /httpdocs" in panel.ok("bin", "ftpsubaccount", "-i", "tav-team").out
+    for utility, words in (
+        ("ftpsubaccount", ["tav-team"]),
+        ("webuser", ["tav-petr"]),
+        ("subdomain", ["shop", "-domain", domain]),
+    ):
+        panel.ok("bin", utility, "--remove", *words)
+        assert panel.run("bin", utility, "--remove", *words).code == 3

@@ -54,6 +54,17 @@ def failure(message: str, code: int, field: str | None, *, as_object: bool) -> N
         as_json({"error": {"exit": code, "field": field, "message": text}})
 
 
+def fields(result: dict[str, Any]) -> None:
+    """One object, a line for each of its values."""
+    for name, value in result.items():
+        if isinstance(value, dict):
+            fields(value)
+        elif isinstance(value, list):
+            line(f"{name}: {', '.join(map(str, value)) or '-'}")
+        else:
+            line(f"{name}: {json_text(value) if isinstance(value, bool) else value}")
+
+
 def plan(result: dict[str, Any], *, as_object: bool) -> None:
     """What a command would have done."""
     if as_object:

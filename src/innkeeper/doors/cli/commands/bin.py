@@ -18,6 +18,10 @@ UTILITIES = {
     "subscription": "hosting",
     "domain": "hosting",
     "site": "hosting",
+    "subdomain": "system_users",
+    "webuser": "system_users",
+    "ftpsubaccount": "system_users",
+    "ftpuser": "system_users",
     "event_handler": "event_handler",
 }
 # Utilities that are programs of their own.

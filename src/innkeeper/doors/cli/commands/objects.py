@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from innkeeper.doors.cli import output
+from innkeeper.doors.cli import output, secrets
 from innkeeper.doors.cli.client import ask
-from innkeeper.doors.cli.parser import Command, Namespace, Parser
+from innkeeper.doors.cli.parser import Command, Namespace, Parser, UsageError
 
 ACTIVE, WEB_ONLY = 0, 8
 """Values of a status; every other is a suspension."""
@@ -36,6 +36,31 @@ def show_rows(options: Namespace, command: str, arguments: dict[str, Any], name:
     ask(options.state, {"command": command, "arguments": arguments}, on_rows=rows.take)
     rows.end()
     return 0
+
+
+def show(options: Namespace, command: str, arguments: dict[str, Any]) -> int:
+    """Print one object."""
+    result = ask(options.state, {"command": command, "arguments": arguments})
+    if options.json:
+        output.as_json(result)
+    else:
+        output.fields(result)
+    return 0
+
+
+def password(parser: Parser) -> None:
+    """The option of a password; else it comes from the environment."""
+    parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+
+
+def needed_password(options: Namespace) -> str:
+    """The password of this command. Raises UsageError where none is given."""
+    found = secrets.given(stdin=options.password_stdin)
+    if found is None:
+        raise UsageError(
+            f"A password is needed: from standard input with --password-stdin, or in {secrets.ENVIRONMENT}."
+        )
+    return found
 
 
 def shown_status(value: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from innkeeper.doors.cli import secrets
 from innkeeper.doors.cli.commands import objects
 from innkeeper.doors.cli.parser import Command, Namespace, Parser, run_group
 from innkeeper.doors.cli.values import shown_size
@@ -16,11 +17,15 @@ DESCRIPTION = (
 def _new(parser: Parser) -> None:
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--owner", metavar="LOGIN", help="the customer that it belongs to (default: the administrator)")
+    parser.add_argument("--login", metavar="LOGIN", help="system user of its web hosting (default: no hosting)")
+    parser.add_argument("--password-stdin", action="store_true", help="read that user's password from standard input")
     objects.plan(parser)
 
 
 def _create(options: Namespace) -> int:
-    arguments = {"name": options.name, "owner": options.owner}
+    arguments = {"name": options.name, "owner": options.owner, "login": options.login}
+    if options.login:
+        arguments["password"] = secrets.given(stdin=options.password_stdin)
     return objects.change(options, "webspace.create", arguments, "created {name} (id {id})")
 
 

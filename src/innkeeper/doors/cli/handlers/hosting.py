@@ -16,12 +16,12 @@ from innkeeper.doors.cli.handlers import Handler, Request, Result
 from innkeeper.hosting import operations as hosting
 from innkeeper.hosting.models import Site, Webspace
 from innkeeper.hosting.queries import find_site, find_webspace, visible_sites, visible_webspaces
-from innkeeper.hosting.requests import NewSite, NewWebspace, SiteChanges, WebspaceChanges
+from innkeeper.hosting.requests import HostingSettings, NewSite, NewWebspace, SiteChanges, WebspaceChanges
 
 CHUNK = 500
 
 
-def _key(text: str, name: str) -> dict[str, Any]:
+def key(text: str, name: str) -> dict[str, Any]:
     """How the finders are asked for an id or a name."""
     return {"id": int(text)} if text.isascii() and text.isdigit() else {name: text}
 
@@ -34,7 +34,7 @@ def _suspended(request: Request) -> int:
 
 
 def _customer(request: Request, argument: str = "login") -> Account:
-    return find_customer(request.actor, **_key(request.text(argument), "login"))
+    return find_customer(request.actor, **key(request.text(argument), "login"))
 
 
 def create_customer(request: Request) -> Result:
@@ -50,7 +50,7 @@ def create_customer(request: Request) -> Result:
             login=request.text("login"),
             password=password,
             contact=contact,
-            owner_id=find_owner(request.actor, **_key(owner, "login")).pk if owner else None,
+            owner_id=find_owner(request.actor, **key(owner, "login")).pk if owner else None,
         ),
     )
     return {"login": account.login, "id": account.pk}
@@ -84,7 +84,15 @@ def list_customers(request: Request) -> Result:
 
 
 def _webspace(actor: Actor, text: str) -> Webspace:
-    return find_webspace(actor, **_key(text, "name"))
+    return find_webspace(actor, **key(text, "name"))
+
+
+def _hosting(request: Request) -> HostingSettings | None:
+    """Virtual hosting, if a system user is given."""
+    login, password = request.optional_text("login"), request.optional_text("password")
+    if login is None and password is None:
+        return None
+    return HostingSettings(Site.Hosting.VIRTUAL, {"ftp_login": login or "", "ftp_password": password or ""})
 
 
 def create_webspace(request: Request) -> Result:
@@ -94,7 +102,8 @@ def create_webspace(request: Request) -> Result:
         request.actor,
         NewWebspace(
             name=request.text("name"),
-            owner_id=find_owner(request.actor, **_key(owner, "login")).pk if owner else None,
+            owner_id=find_owner(request.actor, **key(owner, "login")).pk if owner else None,
+            hosting=_hosting(request),
         ),
     )
     return {"name": webspace.site.name, "id": webspace.pk}
@@ -134,7 +143,7 @@ def list_webspaces(request: Request) -> Result:
 
 
 def _site(request: Request) -> Site:
-    return find_site(request.actor, **_key(request.text("name"), "name"))
+    return find_site(request.actor, **key(request.text("name"), "name"))
 
 
 def create_site(request: Request) -> Result:

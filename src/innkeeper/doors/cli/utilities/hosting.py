@@ -74,8 +74,10 @@ def create_customer(line: Line) -> int:
 
 
 def create_webspace(line: Line) -> int:
-    """`--create NAME [-owner LOGIN]`"""
-    arguments = {"name": line.objects[0], "owner": line.options.get("owner")}
+    """`--create NAME [-owner LOGIN] [-login LOGIN -passwd PASSWORD]`"""
+    arguments = {"name": line.objects[0], "owner": line.options.get("owner"), "login": line.options.get("login")}
+    if secret := password(line):
+        arguments["password"] = secret["value"]
     return line.change("webspace.create", arguments, f"Creation of subscription '{line.objects[0]}' complete")
 
 
@@ -108,7 +110,11 @@ def _webspace(name: str) -> Utility:
             "create": Verb("c", ("NAME",), "create a subscription with its main site", create_webspace),
             **_life("webspace", "name", "subscription", "on", "off"),
         },
-        {"owner": Option(str, "the customer that it belongs to")},
+        {
+            "owner": Option(str, "the customer that it belongs to"),
+            "login": Option(str, "system user of its web hosting"),
+            "passwd": Option(str, "that user's password; - reads standard input, '' takes PSA_PASSWORD"),
+        },
     )
 
 
