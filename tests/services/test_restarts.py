@@ -12,7 +12,7 @@ from services.packets import PacketRefused
 from services.private import PrivateInstance, Site
 from services.traffic import Traffic
 
-PANEL, WORKER, COMMANDS = "granian", "innkeeper.jobs.worker", "innkeeper.doors.cli.server"
+PANEL, WORKER, COMMANDS = "innkeeper.doors.serve", "innkeeper.jobs.worker", "innkeeper.doors.cli.server"
 KEEPER, HOSTD = "innkeeper.instance.keeper", "innkeeper.hostd"
 
 

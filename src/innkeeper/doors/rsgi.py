@@ -8,23 +8,21 @@ deadline. It also sees both of two equal headers, where WSGI shows the last alon
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import logging
 import sys
 import tempfile
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from io import BytesIO
-from queue import SimpleQueue
 from typing import IO, Any
 from urllib.parse import unquote
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 from wsgiref.util import FileWrapper
 
 from innkeeper.doors import wsgi
+from innkeeper.doors.threads import Threads
 from innkeeper.doors.xmlapi.endpoint import BODY_LIMIT, DOUBLED
 from innkeeper.instance.parent import end_with_parent
 
@@ -44,8 +42,6 @@ IN_MEMORY = 1024 * 1024
 WHOLE = 64 * 1024
 CHUNK = 64 * 1024
 SEND_SECONDS = 30.0
-
-_libc = ctypes.CDLL(None)
 
 Headers = list[tuple[str, str]]
 
@@ -101,20 +97,17 @@ class Application:
     def __init__(self, application: WSGIApplication, body_limit: Callable[[WSGIEnvironment], int]) -> None:
         self._application = application
         self._body_limit = body_limit
-        self._jobs: SimpleQueue[Job] = SimpleQueue()
-        self._large_jobs: SimpleQueue[Job] = SimpleQueue()
+        self._threads = Threads("request", THREADS)
+        self._large = Threads("large-request", 1)
         self._receiving: dict[str, deque[asyncio.Timeout]] = {}
         self._buffered = 0
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the threads, in the process that serves."""
+        """Called in the process that serves, before the first request."""
         end_with_parent()
         # What is loaded by now stays. The collections that a large packet sets off need not walk through it each time.
         gc.collect()
         gc.freeze()
-        for number in range(THREADS):
-            threading.Thread(target=_serve, args=(self._jobs,), name=f"request-{number}", daemon=True).start()
-        threading.Thread(target=_serve_large, args=(self._large_jobs,), name="large-request", daemon=True).start()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         if scope.proto != "http":
@@ -131,9 +124,9 @@ class Application:
             return
         environ["wsgi.input"] = BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
-        jobs = self._large_jobs if len(body) >= LARGE else self._jobs
+        threads = self._large if len(body) >= LARGE else self._threads
         try:
-            response = await _in_thread(jobs, lambda: self._answer(environ, protocol))
+            response = await _in_thread(threads, lambda: self._answer(environ, protocol))
         except Exception:  # logged where it happened
             protocol.response_str(500, [("content-type", "text/plain; charset=utf-8")], "The server failed.\n")
             return
@@ -191,7 +184,7 @@ class Application:
 
     async def _raised_limit(self, environ: WSGIEnvironment, size: int) -> int:
         """The limit of this caller, asked for only when a body is over the common one."""
-        limit: int = await _in_thread(self._jobs, lambda: self._body_limit(environ))
+        limit: int = await _in_thread(self._threads, lambda: self._body_limit(environ))
         if size > limit:
             raise BodyRefusedError(413, f"The request's body may have {limit} bytes. Split it.")
         return limit
@@ -217,22 +210,10 @@ class Application:
         return None
 
 
-def _serve(jobs: SimpleQueue[Job]) -> None:
-    while True:
-        jobs.get().run()
-
-
-def _serve_large(jobs: SimpleQueue[Job]) -> None:
-    while True:
-        jobs.get().run()
-        # The C library keeps what a large packet took, for the next; other programs can use it meanwhile.
-        _libc.malloc_trim(0)
-
-
-async def _in_thread(jobs: SimpleQueue[Job], work: Callable[[], Any]) -> Any:
+async def _in_thread(threads: Threads, work: Callable[[], Any]) -> Any:
     loop = asyncio.get_running_loop()
     done = loop.create_future()
-    jobs.put(Job(work, loop, done))
+    threads.submit(Job(work, loop, done).run)
     return await done
 
 

@@ -54,7 +54,8 @@ def programs(instance: Instance) -> list[Program]:
         ),
         python(
             "panel",
-            *("granian", "--interface", "rsgi", "--host", instance.host, "--port", str(instance.ports.panel)),
+            *("innkeeper.doors.serve", "--interface", "rsgi"),
+            *("--host", instance.host, "--port", str(instance.ports.panel)),
             *("--workers", str(PANEL_WORKERS), "--no-ws", "--respawn-failed-workers"),
             *("--ssl-certificate", str(instance.certificate), "--ssl-keyfile", str(instance.certificate_key)),
             # Integrations in use speak TLS 1.2.
