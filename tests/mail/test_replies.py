@@ -97,6 +97,13 @@ def test_removing_resets_what_is_named_and_an_empty_element_everything(site: Wor
     assert (reply.text, bool(reply.enabled)) == ("", False)
 
 
+def test_an_empty_character_set_is_the_default(site: World) -> None:
+    for mode in (Mode.SET, Mode.REMOVE):
+        change(site, Mode.SET, autoresponder=ReplyChange(charset="ISO-8859-1", text="Grüße"))
+        (reply,) = change(site, mode, autoresponder=ReplyChange(charset="")).replies
+        assert reply.charset == "UTF-8"
+
+
 def test_several_replies_change_one_by_one_and_the_single_one_is_the_first_that_is_on(site: World) -> None:
     replies = (
         ReplyChange("off", text="1"),

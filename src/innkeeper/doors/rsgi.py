@@ -136,13 +136,24 @@ class Application:
             await _stream(response.status, response.headers, response.file, protocol)
 
     async def _receive(self, environ: WSGIEnvironment, protocol: Any) -> bytes:
-        """The complete body. Raises BodyRefusedError for one that is too large or too slow."""
+        """The complete body. Raises BodyRefusedError for one that is too large or too slow.
+
+        The rest of a refused body is read over where it comes by HTTP/2, for as long as it had been given: an answer
+        before its end resets the stream, and the client would never see its status.
+        """
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return b""
         declared = environ.get("CONTENT_LENGTH", "")
+        reads_over = environ["SERVER_PROTOCOL"].startswith("HTTP/2")
+        refused: BodyRefusedError | None = None
         limit = BODY_LIMIT
         if declared.isdigit() and int(declared) > limit:
-            limit = await self._raised_limit(environ, int(declared))
+            try:
+                limit = await self._raised_limit(environ, int(declared))
+            except BodyRefusedError as error:
+                if not reads_over:
+                    raise
+                refused = error
         loop = asyncio.get_running_loop()
         started = loop.time()
         whole = declared.isdigit() and int(declared) <= WHOLE
@@ -161,13 +172,24 @@ class Application:
                         self._buffered += len(body)
                         return body
                     async for chunk in protocol:
+                        if refused is not None:
+                            continue
                         size += len(chunk)
                         self._buffered += len(chunk)
                         received.append(bytes(chunk))
-                        if size > limit:
-                            limit = await self._raised_limit(environ, size)
-                        if self._buffered > BUFFERED_BYTES:
-                            raise BodyRefusedError(503, "The server is busy. Try again in a moment.")
+                        try:
+                            if size > limit:
+                                limit = await self._raised_limit(environ, size)
+                            if self._buffered > BUFFERED_BYTES:
+                                raise BodyRefusedError(503, "The server is busy. Try again in a moment.")
+                        except BodyRefusedError as error:
+                            if not reads_over:
+                                raise
+                            refused = error
+                            self._buffered -= size
+                            size = 0
+                            received.clear()
+                            continue
                         deadline.reschedule(started + PATIENCE + size / RATE)
                 finally:
                     if deadline in others:
@@ -176,10 +198,12 @@ class Application:
                         self._receiving.pop(environ["REMOTE_ADDR"], None)
         except TimeoutError as error:
             self._buffered -= size
-            raise BodyRefusedError(408, "The request's body came too slowly.") from error
+            raise refused or BodyRefusedError(408, "The request's body came too slowly.") from error
         except BaseException:
             self._buffered -= size
             raise
+        if refused is not None:
+            raise refused
         return b"".join(received)
 
     async def _raised_limit(self, environ: WSGIEnvironment, size: int) -> int:

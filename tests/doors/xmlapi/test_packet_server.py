@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -196,6 +197,22 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(server: Server) -> N
     assert server.raw(expecting(20 * 1024 * 1024 + 1), until=b"\r\n\r\n").startswith(b"HTTP/1.1 413")
     assert server.raw(expecting(5 * 1024 * 1024, "wrong"), until=b"\r\n\r\n").startswith(b"HTTP/1.1 413")
     assert server.raw(expecting(5 * 1024 * 1024), until=b"\r\n\r\n").startswith(b"HTTP/1.1 100")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs a client that speaks HTTP/2: install curl")
+@pytest.mark.parametrize("length", ["declared", "unknown"])
+def test_a_client_of_http_2_is_told_that_its_body_is_too_large(server: Server, tmp_path: Path, length: str) -> None:
+    body = tmp_path / "body"
+    body.write_bytes(b" " * 6_000_000)
+    how = ["--data-binary", f"@{body}"] if length == "declared" else ["--request", "POST", "--upload-file", "-"]
+    with body.open() as stream:
+        done = subprocess.run(
+            ["curl", "--silent", "--insecure", "--http2", "--max-time", "20",
+             "--write-out", " %{http_version} %{http_code}", *how, f"https://127.0.0.1:{server.port}{PATH}"],
+            stdin=stream, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done
+    assert done.stdout.endswith("Split it.\n 2 413")
 
 
 def test_a_chunked_body_is_refused_as_soon_as_it_is_over_the_limit(server: Server) -> None:

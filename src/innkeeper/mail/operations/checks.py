@@ -150,7 +150,9 @@ def checked_reply(reply: ReplyChange) -> ReplyChange:
             f"autoresponder/content_type: {reply.content_type!r} is neither text/plain nor text/html.",
             field="autoresponder/content_type",
         )
-    if reply.charset is not UNSET:
+    if reply.charset == "":
+        reply = replace(reply, charset=Reply("").charset)  # an empty element is the default, as anywhere
+    elif reply.charset is not UNSET:
         _charset(reply.charset)
     for number, element in ((reply.answers_per_day, "ans_freq"), (reply.remembered_senders, "mem_limit")):
         if number is not UNSET and number is not None and not 1 <= number <= ANSWERS_PER_DAY:
