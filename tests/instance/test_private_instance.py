@@ -237,6 +237,13 @@ def test_down_and_purge_leave_nothing() -> None:
             assert instance.sockets != instance.state
             private.serves()
             private.run("mail", "list")
+            private.run("bin", "subscription", "-c", "inn.example", "-login", "innmain", "-passwd", "Kx4!paper-Moon")
+            made = instance.vhosts / "inn.example" / "httpdocs"
+            end = time.monotonic() + 20
+            while not made.exists():  # with its system users, which go with the instance
+                assert time.monotonic() < end
+                time.sleep(0.1)
+            assert f"{instance.name}-s" in accounts[0].read_text()
         finally:
             private.run("down", "--purge")
         assert processes.of_instance(instance) == []
