@@ -305,3 +305,22 @@ def test_a_killed_run_is_resumed_or_undone_completely(memory_tree, ending):
         assert done.returncode == 0, done.stderr
         lists = {path: _list(path).users for path in tree.rglob("*")}
         assert set(lists.values()) == {((ALICE, 7),)}
+
+
+@pytest.mark.parametrize(("flags", "code"), [("0x0", 2), ("0x8", 1)])
+def test_a_file_system_without_lists_is_said_with_the_rule(tmp_path, flags, code):
+    rules = tmp_path / "rules.xml"
+    rules.write_text(f"<R>\n{entry('x', 'd', ALL, 'Read', flags, SidStr=sid.user(ALICE))}\n</R>")
+    root = tmp_path / "root"
+    root.mkdir()
+    command = f"{sys.executable} -m innkeeper.permissions apply --rules {rules} --root {root} --no-journal"
+    script = f"mount -t ramfs none {root} && mkdir {root}/d && : >{root}/d/f && {command}"
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+        check=False, capture_output=True, text=True, env=ENVIRONMENT,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert (
+        f"no-acl: the file system holds no access control lists; mount it with acl (rules: {rules}:2:1)" in done.stderr
+    )
+    assert ("d/f: no-acl" in done.stderr) == (code == 1)

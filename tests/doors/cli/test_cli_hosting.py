@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cli_panel import Panel
 
+from innkeeper.doors.cli.client import ask
+
 
 def test_customers_are_created_listed_suspended_activated_and_removed(panel: Panel) -> None:
     created = panel.ok(
@@ -47,6 +49,31 @@ def test_webspaces_and_sites(panel: Panel) -> None:
     panel.ok("webspace", "remove", "shop.test", "--plan")
     panel.ok("webspace", "remove", "shop.test")
     assert "shop.test" not in panel.ok("webspace", "list").out
+
+
+def test_additional_write_permissions_of_a_site_are_switched(panel: Panel) -> None:
+    panel.ok(
+        "webspace", "create", "written.test", "--login", "written", "--password-stdin", stdin="Kx4!paper-Moon"
+    )  # fmt: skip
+    panel.ok("webspace", "create", "bare.test")
+
+    def writable(name: str) -> bool:
+        rows: list[dict[str, object]] = []
+        ask(str(panel.state), {"command": "security.accounts"}, on_rows=rows.extend)
+        return next(bool(row["writable"]) for row in rows if row["domain"] == name)
+
+    assert not writable("written.test")
+    panel.ok("site", "hosting", "written.test", "--write-modify", "on", "--plan")
+    assert not writable("written.test")
+    panel.ok("site", "hosting", "written.test", "--write-modify", "on")
+    assert writable("written.test")
+    panel.ok("site", "hosting", "written.test", "--write-modify", "off")
+    assert not writable("written.test")
+    refused = panel.run("site", "hosting", "bare.test", "--write-modify", "on")
+    assert (refused.code, "no web hosting" in refused.err) == (7, True)
+    assert panel.run("site", "hosting", "nobody.test", "--write-modify", "on").code == 3
+    for name in ("written.test", "bare.test"):
+        panel.ok("webspace", "remove", name)
 
 
 def test_a_packet_goes_in_by_standard_input_or_a_file_and_its_answer_comes_out(panel: Panel, tmp_path: Path) -> None:

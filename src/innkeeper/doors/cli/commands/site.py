@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from innkeeper.doors.cli.commands import objects
-from innkeeper.doors.cli.parser import Command, Namespace, Parser, run_group
-from innkeeper.doors.cli.values import shown_size
+from innkeeper.doors.cli.parser import Command, Namespace, Parser, run_group, value
+from innkeeper.doors.cli.values import shown_size, switch
 
 DESCRIPTION = "Sites (domains), by name or id. The main site of a webspace comes and goes with the webspace."
 
@@ -22,6 +22,23 @@ def _create(options: Namespace) -> int:
     return objects.change(options, "site.create", arguments, "created {name} (id {id})")
 
 
+def _settings(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME", help="name or id of a site or subdomain with web hosting")
+    parser.add_argument(
+        "--write-modify",
+        required=True,
+        type=value(switch),
+        metavar="BOOL",
+        help="additional write and modify permissions: programs of the site may change its content",
+    )
+    objects.plan(parser)
+
+
+def _hosting(options: Namespace) -> int:
+    arguments = {"name": options.name, "write_modify": options.write_modify}
+    return objects.change(options, "site.hosting", arguments, "changed {name}")
+
+
 def _list(options: Namespace) -> int:
     def shown(row: dict[str, Any]) -> str:
         used = shown_size(row["used_bytes"])
@@ -34,6 +51,7 @@ def _list(options: Namespace) -> int:
 
 COMMANDS = {
     "create": Command("Create a site in a webspace.", _new, _create),
+    "hosting": Command("Change settings of a site's web hosting.", _settings, _hosting),
     "list": Command(
         "List the sites of a webspace, or all.",
         lambda parser: parser.add_argument("--webspace", metavar="NAME", help="name or id of a webspace"),

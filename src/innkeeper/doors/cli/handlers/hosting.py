@@ -153,6 +153,17 @@ def create_site(request: Request) -> Result:
     return {"name": site.name, "id": site.pk}
 
 
+def change_site_hosting(request: Request) -> Result:
+    """Switch additional write and modify permissions of a site or subdomain."""
+    site = _site(request)
+    if site.hosting_type != Site.Hosting.VIRTUAL:
+        raise InvalidValue(f"{site.name} has no web hosting whose permissions could be changed.", field="name")
+    value = "true" if request.optional_bool("write_modify") else "false"
+    settings = HostingSettings(Site.Hosting.VIRTUAL, {"write_modify": value})
+    hosting.update_site(request.actor, site.pk, SiteChanges(hosting=settings))
+    return {"name": site.name}
+
+
 def suspend_site(request: Request) -> Result:
     """Suspend a site, or activate it again."""
     site = _site(request)
@@ -194,4 +205,5 @@ HANDLERS: dict[str, Handler] = {
     **_handlers("customer", create_customer, suspend_customer, remove_customer, list_customers),
     **_handlers("webspace", create_webspace, suspend_webspace, remove_webspace, list_webspaces),
     **_handlers("site", create_site, suspend_site, remove_site, list_sites),
+    "site.hosting": change_site_hosting,
 }
