@@ -29,7 +29,7 @@ RIGHTS = (
     ("modify", gettext_lazy("Modify"), 0x1301BF),
     ("run", gettext_lazy("Read and execute"), 0x1200A9),
     ("read", gettext_lazy("Read"), 0x120089),
-    ("write", gettext_lazy("Write"), 0x120116),
+    ("write", gettext_lazy("Write"), 0x120006),
 )
 # What a rule of an owner can deny: to read, write and execute. A right counts as denied with its part of that.
 DENIED = 0x27
