@@ -25,7 +25,7 @@ from innkeeper.hostd.become import ChildFailedError, Identity, TimeUpError, run_
 from innkeeper.hostd.client import Client
 from innkeeper.hostd.file_actions import FileActions
 from innkeeper.hostd.file_client import FileRefusedError, Files
-from innkeeper.hostd.file_requests import FILE_REQUESTS, HostingOf
+from innkeeper.hostd.file_requests import FILE_REQUESTS, HostingOf, SetRights, TellRights
 from innkeeper.hostd.files import _DO
 from innkeeper.hostd.requests import BadRequestError, Request, parse
 from innkeeper.hostd.server import Server
@@ -202,6 +202,15 @@ def test_pages_orders_and_unfinished_uploads(files: Files, root: Path) -> None:
     assert [entry.name for entry in page.entries] == ["4.txt", "3.txt"]
 
 
+def test_an_upload_that_nobody_ends_is_shown_after_a_day(files: Files, root: Path) -> None:
+    token = files.begin_upload(("httpdocs",))
+    assert names(files, "httpdocs") == []
+    os.utime(root / "httpdocs" / f".upload-{token}", (0, 0))
+    assert names(files, "httpdocs") == [f".upload-{token}"]
+    files.trash(("httpdocs",), [f".upload-{token}"])
+    assert names(files, "httpdocs") == []
+
+
 def test_names_that_are_no_text_are_told_and_reached(files: Files, root: Path) -> None:
     strange = [b"line\nbreak", b"latin-\xe9", b"back\\slash", b"-rf", b" ", "\u202egnp.exe".encode()]
     for name in strange:
@@ -375,4 +384,4 @@ def test_hostile_values_are_refused(fields: dict[str, Any]) -> None:
 
 
 def test_every_request_is_done_by_somebody() -> None:
-    assert {request for request, _ in FILE_REQUESTS.values()} == set(_DO)
+    assert {request for request, _ in FILE_REQUESTS.values()} == {*_DO, TellRights, SetRights}

@@ -151,6 +151,21 @@ def test_nobody_gives_rights_to_whom_the_account_does_not_know(files: Files, roo
         assert refusal(files.set_rights, ("httpdocs", "blog"), rule, "alice") == "account"
 
 
+@pytest.mark.parametrize("path", [("httpdocs", "blog"), ("httpdocs", "blog", "post")])
+def test_an_owner_cannot_shut_the_site_out_of_its_own_files(
+    path: tuple[str, ...], files: Files, root: Path, machine: Hosted
+) -> None:
+    own = sids.user(pwd.getpwnam(machine.user).pw_uid)
+    before = (root / ".security").read_bytes()
+    for rule in (
+        RightsRule(own, 0, READ, "ThisFolderSubfoldersAndFiles"),
+        RightsRule(sids.EVERYONE, 0, FULL, "ThisObjectOnly"),
+    ):
+        assert refusal(files.set_rights, path, rule, "alice") == "self"
+        assert (root / ".security").read_bytes() == before
+        assert files.rights(path)["drift"] is False
+
+
 def test_rules_of_a_domain_are_those_of_its_webspace(files: Files, machine: Hosted, root: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("innkeeper.hostd.rights.user_name", lambda _instance, key: f"other-{key}")

@@ -73,8 +73,14 @@ class FileActions:
             if "refused" in told:
                 return dict(told)
             if isinstance(request, SetRights):
-                return rights.set_rights(self._instance, request, told["uid"], told)
-            told = rights.answered(request, place, told)
+                needed = ("read", "execute") if told["is_folder"] else ("read",)
+
+                def is_reached() -> bool:
+                    may, _ = run_as(identity, lambda: (files.kernel_says(root, request.path), ()), keep=[root])
+                    return all(may[right] for right in needed)
+
+                return rights.set_rights(self._instance, request, told, is_reached)
+            told = rights.answered(place, told)
             someone = rights.kernel_identity(place, about)
             if someone is not None:
                 told["kernel"], _ = run_as(someone, lambda: (files.kernel_says(root, request.path), ()), keep=[root])

@@ -11,6 +11,7 @@ import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,7 @@ from innkeeper.hostd.file_requests import (
 from innkeeper.hostd.folders import described, entry, exchange, is_there, move, opened, readable
 
 MAX_LISTED = 50_000
+UNFINISHED_S = 24 * 3600
 MAX_SECONDS: dict[type[FileRequest], float] = {MakeArchive: 25, EmptyTrash: 25}
 SECONDS = 10.0
 
@@ -120,7 +122,8 @@ def _list(root: int, request: ListFolder) -> Answer:
                 break
             with contextlib.suppress(FileNotFoundError):  # it went while we looked
                 st = item.stat(follow_symlinks=False)
-                if not UPLOAD.fullmatch(name):
+                # One that nobody has ended for a day never will be: it is shown, so that it can be removed.
+                if not UPLOAD.fullmatch(name) or st.st_mtime < time.time() - UNFINISHED_S:
                     found.append((name, st))
         found.sort(key=lambda pair: _ORDERS[request.order](*pair), reverse=request.descending)
         found.sort(key=lambda pair: not stat.S_ISDIR(pair[1].st_mode))

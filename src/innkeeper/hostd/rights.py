@@ -7,15 +7,16 @@ folder. What other parts of the server rely on is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from innkeeper.hostd.become import Answer, Identity
-from innkeeper.hostd.file_requests import HostingOf, SetRights, TellRights
+from innkeeper.hostd.file_requests import HostingOf, SetRights
 from innkeeper.hostd.hosting_accounts import user_name
 from innkeeper.instance.config import Instance
 from innkeeper.permissions import explain
+from innkeeper.permissions.apply import Run
 from innkeeper.permissions.nt import sid as sids
 from innkeeper.permissions.nt.rights import (
     APPEND_DATA,
@@ -95,15 +96,18 @@ def place_of(instance: Instance, account: HostingOf, path: tuple[str, ...]) -> P
     return Place(layout, account.domain, path, users, own)
 
 
-def critical(path: tuple[str, ...], uid: int) -> str:
-    """Why the rights of an object cannot be changed; "" if they can."""
-    if not path:
+def critical(place: Place, uid: int) -> str:
+    """Why the rights of an object cannot be changed; "" if they can. `uid` owns it."""
+    below = place.path[len(place.instance.folder) :]
+    if not below:
         return "root"
-    if len(path) == 1 and path[0] in KEPT:
+    if len(below) == 1 and below[0] in KEPT:
         return "kept"
-    if path[-1].endswith(INSTANCE):
+    if below[-1].endswith(INSTANCE):
         return "rules"
-    return "of-root" if uid == 0 else ""
+    if uid == 0:
+        return "of-root"
+    return "" if _can_be_named(below) else "name"
 
 
 def explained(policy: Policy, root: int, path: tuple[str, ...], about: str) -> Answer:
@@ -183,10 +187,10 @@ def _entry(policy: Policy, reason: explain.Reason) -> dict[str, Any]:
     }
 
 
-def answered(request: TellRights, place: Place, told: dict[str, Any]) -> dict[str, Any]:
+def answered(place: Place, told: dict[str, Any]) -> dict[str, Any]:
     """What the child read, with the accounts that can be chosen and what is refused."""
     principals = place.layout.principals()
-    code = critical(request.path, told["uid"]) or ("" if _can_be_named(request.path) else "name")
+    code = critical(place, told["uid"])
     choices = {sid: principals.name(sid) for sid in _choices(place, told)}
     own = {sid: rule for sid in choices if (rule := _own_rule(place, sid)) is not None}
     return told | {
@@ -210,16 +214,20 @@ def _choices(place: Place, told: dict[str, Any]) -> list[Sid]:
     return [sid for sid in found if sid == sids.EVERYONE or (sids.uid_of(sid) or 0) > 0 or (sids.gid_of(sid) or 0) > 0]
 
 
-def set_rights(instance: Instance, request: SetRights, uid: int, told: dict[str, Any]) -> dict[str, Any]:
-    """Write a rule about an object and apply it there and below. `uid` owns the object, `told` is what it has.
+def set_rights(
+    instance: Instance, request: SetRights, told: dict[str, Any], is_reached: Callable[[], bool]
+) -> dict[str, Any]:
+    """Write a rule about an object and apply it there and below. `told` is what the object has.
 
-    A rule that cannot be applied is taken out again. Raises RightsRefusedError, MetadataError, RuleError, OSError.
+    A rule that cannot be applied, or that would keep the site's own account from the object, is taken out again:
+    nobody could take it back in the panel.
+
+    Raises: RightsRefusedError, MetadataError, RuleError, OSError.
     """
-    code = critical(request.path, uid)
-    if code or not _can_be_named(request.path):
-        raise RightsRefusedError(code or "name")
     with running.locked(Layout.of(instance), f"hosting-{request.account.domain}"):
         place = place_of(instance, request.account, request.path)
+        if code := critical(place, told["uid"]):
+            raise RightsRefusedError(code)
         if Sid(request.about) not in _choices(place, told):
             raise RightsRefusedError("account")
         metadata = place.instance.metadata
@@ -230,19 +238,27 @@ def set_rights(instance: Instance, request: SetRights, uid: int, told: dict[str,
         if not metadata.write(after.encoded(), request.who, why):
             return {"changed": 0, "run": None, "problems": []}
         try:
-            compiled = hosting.policy(place.layout, place.domain)
-            outcome = hosting.apply_to(place.layout, compiled, place.domain, How(start=request.path, way=True))
-            if outcome.run.report.stopped:
-                raise RightsRefusedError("not-applied", outcome.run.report.stopped)
-        except (RightsRefusedError, RuleError):
+            done = _apply(place)
+            if not is_reached():
+                raise RightsRefusedError("self")
+        except (RightsRefusedError, RuleError) as error:
             metadata.write(before.encoded(), request.who, f"{why}: taken back, because it could not be applied")
+            if isinstance(error, RightsRefusedError):
+                _apply(place)
             raise
-    report = outcome.run.report
     return {
-        "changed": report.changed,
-        "run": outcome.run.name,
-        "problems": [f"{problem.path}: {problem.message}" for problem in report.problems[:5]],
+        "changed": done.report.changed,
+        "run": done.name,
+        "problems": [f"{problem.path}: {problem.message}" for problem in done.report.problems[:5]],
     }
+
+
+def _apply(place: Place) -> Run:
+    compiled = hosting.policy(place.layout, place.domain)
+    outcome = hosting.apply_to(place.layout, compiled, place.domain, How(start=place.path, way=True))
+    if outcome.run.report.stopped:
+        raise RightsRefusedError("not-applied", outcome.run.report.stopped)
+    return outcome.run
 
 
 def _changed(place: Place, document: Document, request: SetRights, *, is_folder: bool) -> Document:

@@ -6,12 +6,13 @@ blanks at the ends), is written as a backslash and a number.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 
 from innkeeper.core.errors import InvalidValue
 
-MAX_BYTES = 255
+MAX_BYTES, MAX_DEPTH = 255, 100
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|())")
 _UNFINISHED_UPLOAD = re.compile(r"\.upload-[0-9a-f]{32}")
@@ -66,6 +67,8 @@ def path_of(text: str) -> Path:
     path = tuple(named(part) for part in text.split("/") if part)
     if any(name in (".", "..") or "/" in name or "\0" in name for name in path):
         raise InvalidValue("A path names folders from the top, without . and .. in it.", field="path")
+    if len(path) > MAX_DEPTH or any(len(os.fsencode(name)) > MAX_BYTES for name in path):
+        raise InvalidValue("There is no such path: it is too long.", field="path")
     return path
 
 

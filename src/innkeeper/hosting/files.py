@@ -42,6 +42,11 @@ REFUSALS: dict[str, tuple[type[Refused], str]] = {
     "rules": (NotAllowed, "This file holds the rules themselves. It stays as it is."),
     "of-root": (NotAllowed, "This belongs to the server, not to the site. Its rights cannot be changed here."),
     "account": (InvalidValue, "Choose one of the accounts that are listed."),
+    "self": (
+        InvalidValue,
+        "The site's own account could not reach it any more, and nobody could take this back here. Leave it"
+        " reading and executing.",
+    ),
     "no-rules": (NotFound, "This site has no rules yet: its folder is still being made."),
     "rules-broken": (Failed, "The site's rules cannot be read: {detail}. Ask the administrator to correct them."),
     "not-applied": (Failed, "The rule was taken back, because it could not be applied: {detail}"),

@@ -132,6 +132,9 @@ def test_removed_files_come_back(browser: Client, site: Site, root: Path, machin
     assert "2 objects went to the trash." in page and "gone: It is not there any more." in page
     assert list((root / "httpdocs").iterdir()) == []
     assert "httpdocs/one" in browser.get(f"/files/{site.pk}/trash/").content.decode()
+    assert browser.post(f"/files/{site.pk}/trash/", {"key": "../x"}).status_code == 422
+    assert browser.post(f"/files/{site.pk}/trash/", {"key": "1-000000000000"}).status_code == 302
+    assert browser.post(f"/files/{site.pk}/change/", change | {"name": "../x"}).status_code == 422
     browser.post("/files/undo/")
     assert sorted(path.name for path in (root / "httpdocs").iterdir()) == ["one", "two"]
     browser.post(f"/files/{site.pk}/change/", change)
@@ -170,7 +173,7 @@ def test_a_strange_name_is_shown_escaped_and_works(browser: Client, site: Site, 
     assert (root / "httpdocs/good").exists()
     browser.post(f"/files/{site.pk}/change/", {"path": "httpdocs", "name": [names[0], *names[2:]], "do": "remove"})
     assert [path.name for path in (root / "httpdocs").iterdir()] == ["good"]
-    for bad in ("../etc", "a\\q", "\\ud800"):
+    for bad in ("../etc", "a\\q", "\\ud800", "a/" * 101, "x" * 256):
         assert browser.get(f"/files/{site.pk}/", {"path": bad}).status_code == 404
 
 

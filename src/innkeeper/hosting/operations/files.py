@@ -6,6 +6,7 @@ what did not happen, never a change without an entry. What hostd refuses gets an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
@@ -14,11 +15,12 @@ from innkeeper.core.actor import Actor
 from innkeeper.core.errors import InvalidValue, Refused
 from innkeeper.core.operation import Operation, Outcome
 from innkeeper.hostd.file_client import RightsRule
-from innkeeper.hosting.filenames import Path, named, new_name, path_text, shown
+from innkeeper.hosting.filenames import Path, named, new_name, path_of, path_text, shown
 from innkeeper.hosting.files import Entry, SiteFiles, answered, opened, refusal_of
 
 TRASH_KEPT_S = 7 * 24 * 3600
 MAX_SELECTED = 1_000
+_KEY = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}")
 ARCHIVES = {"zip": ".zip", "tar.gz": ".tar.gz"}
 
 
@@ -122,6 +124,8 @@ def remove(actor: Actor, files: SiteFiles, path: Path, names: Sequence[str]) -> 
 def restore(actor: Actor, files: SiteFiles, keys: Sequence[str]) -> tuple[list[Outcome[str]], list[Path]]:
     """Move objects back from the trash: what became of each key, and the paths that are there again."""
     _few(keys)
+    if not all(map(_KEY.fullmatch, keys)):
+        raise InvalidValue("There is nothing of that name in the trash.")
     with _recorded(actor, files, "files.restore", _shortened(", ".join(keys))):
         outcomes, paths = files.files.restore(keys)
     return [Outcome(key, refusal_of(code) if code else None) for key, code in outcomes.items()], paths
@@ -162,7 +166,10 @@ def _default_name(path: Path, names: Sequence[str]) -> str:
 
 def selected(texts: Sequence[str]) -> list[str]:
     """The names that a form selects. Raises InvalidValue."""
-    return [named(text) for text in texts]
+    names = [named(text) for text in texts]
+    if any(len(path_of(shown(name))) != 1 for name in names):
+        raise InvalidValue("There is no such name.", field="name")
+    return names
 
 
 def _few(names: Sequence[str]) -> None:
