@@ -14,7 +14,7 @@ from typing import Literal
 from innkeeper.core.errors import InvalidValue
 
 VHOSTS = "/var/www/vhosts"
-"""Below it every webspace has its home, named after the main site."""
+"""Where clients expect all hosted content to lie; an instance has a folder of its own for it."""
 UNLIMITED = -1
 BIGGEST = 2**63 - 1
 HARMLESS = frozenset({"", "false", "0", "-1", "none", "off"})

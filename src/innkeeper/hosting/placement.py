@@ -74,6 +74,22 @@ def system_users(specs: Iterable[Spec], webspace_ids: Iterable[int]) -> dict[str
     return result
 
 
+def folders_of(sites: Iterable[Site]) -> dict[int, str]:
+    """Where each site's content lies below the folder of all hosting, if it has web hosting."""
+    wanted = list(sites)
+    known = {site.pk: site for site in wanted}
+    while missing := {site.parent_id for site in known.values() if site.parent_id is not None} - known.keys():
+        known |= Site.objects.in_bulk(missing)
+    result = {}
+    for site in wanted:
+        domain = _domain_of(site, known)
+        if domain is None or domain is site:
+            result[site.pk] = site.ascii_name
+        else:
+            result[site.pk] = f"{domain.ascii_name}/subdomains/{_label(site.ascii_name, domain.ascii_name)}"
+    return result
+
+
 def _domain_of(site: Site, sites: dict[int, Site]) -> Site | None:
     """The domain that a subdomain lies in, at any depth; a domain itself."""
     found: Site | None = site

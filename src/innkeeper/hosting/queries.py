@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db.models import Q
 
 from innkeeper.core import names
@@ -22,6 +23,7 @@ from innkeeper.hosting.models import (
     WebspacePermission,
     WebUser,
 )
+from innkeeper.hosting.placement import folders_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -144,21 +146,21 @@ def permits(actor: Actor, webspace_id: int, name: str) -> bool:
 def properties_of(sites: Iterable[Site]) -> dict[int, dict[str, str]]:
     """Every virtual-hosting property of each site, as the protocol shows it: absolute paths, never a password.
 
-    The sites' webspaces are read with them, if `select_related("webspace__site")` was asked for.
+    The sites' webspaces are read with them, if `select_related("webspace")` was asked for.
     """
     sites = list(sites)
     stored: dict[int, dict[str, str]] = {site.pk: {} for site in sites}
     for row in HostingProperty.objects.filter(site__in=list(stored)):
         stored[row.site_id][row.name] = row.value
+    folders = folders_of(sites)
+    root = catalogue.VHOSTS if settings.INSTANCE is None else settings.INSTANCE.vhosts
     result = {}
     for site in sites:
         webspace = site.webspace
         values = {name: rule.default for name, rule in catalogue.PROPERTIES.items()} | stored[site.pk]
         if webspace is not None:
             values["ftp_login"] = webspace.ftp_login or ""
-            is_main = webspace.pk == site.pk
-            folder = values["www_root"] or ("httpdocs" if is_main else site.ascii_name)
-            values["www_root"] = f"{catalogue.VHOSTS}/{webspace.site.ascii_name}/{folder}"
+            values["www_root"] = f"{root}/{folders[site.pk]}/{values['www_root'] or 'httpdocs'}"
         result[site.pk] = values
     return result
 
