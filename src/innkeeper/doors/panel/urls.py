@@ -21,6 +21,7 @@ from innkeeper.doors.panel.views import (
     replies,
     session,
     settings,
+    site_hosting,
 )
 
 app_name = "panel"
@@ -74,6 +75,7 @@ urlpatterns = [
     path("files/<int:number>/download/", files.download, name="files-download"),
     path("files/<int:number>/trash/", files.trash, name="files-trash"),
     path("files/<int:number>/rights/", file_rights.rights, name="files-rights"),
+    path("files/<int:number>/hosting/", site_hosting.change, name="site-hosting"),
     path("files/<int:number>/upload/", file_upload.upload, name="files-upload"),
     path("files/<int:number>/upload/begin/", file_upload.begin, name="files-upload-begin"),
     path("files/<int:number>/upload/part/", file_upload.part, name="files-upload-part"),

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from innkeeper.core.errors import NotFound, Refused
+from innkeeper.doors.panel.views import site_hosting
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
 from innkeeper.hosting import files as queries
 from innkeeper.hosting.filenames import Path, path_of, path_text, shown
@@ -157,6 +158,8 @@ def show_folder(request: PanelRequest, files: SiteFiles, path: Path, *, status: 
         "earlier": folder_address(files, path, **kept, start=max(0, first - PAGE)) if first else "",
         "later": folder_address(files, path, **kept, start=last) if last < page.total else "",
     }
+    if not path:
+        context |= site_hosting.settings_of(request, files.site)
     return render(request, "panel/files.html", context | more, status=status)
 
 
