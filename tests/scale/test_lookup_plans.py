@@ -18,6 +18,7 @@ from benchmarks.population import FIRST_SITE, populate
 from innkeeper.accounts.operations import create_administrator
 from innkeeper.components.drivers.postfix_dovecot import dovecot, mailboxes, outgoing, postfix
 from innkeeper.components.drivers.postfix_dovecot.layout import Lookup
+from innkeeper.instance.database import LOOKUP_SETTINGS
 
 pytestmark = pytest.mark.scale
 
@@ -85,6 +86,7 @@ def scans(statement: str) -> list[str]:
         if connection.vendor == "sqlite":
             cursor.execute("EXPLAIN QUERY PLAN " + statement)
             return [row[3] for row in cursor.fetchall() if row[3].startswith("SCAN")]
+        cursor.execute(f"SET LOCAL join_collapse_limit = {LOOKUP_SETTINGS['join_collapse_limit']}")
         cursor.execute("EXPLAIN (FORMAT JSON) " + statement)
         answer = cursor.fetchone()[0]
     plan = answer if isinstance(answer, list) else json.loads(answer)

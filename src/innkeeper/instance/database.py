@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 CONNECTIONS = 80
 """Most connections of one role: a storm of log-ins must not take the panel's away."""
 
+LOOKUP_SETTINGS = {
+    "default_transaction_read_only": "on",
+    # Postfix and Dovecot have each look-up planned anew, which takes longer than the look-up. The views name their
+    # tables in the order in which they are to be read; this spares the search for a better one, up to half of that.
+    "join_collapse_limit": "1",
+}
+"""What holds in every session of the daemons' role."""
+
 
 def _connect(instance: Instance) -> psycopg.Connection[Any]:
     import psycopg
@@ -51,7 +59,10 @@ def make_roles(instance: Instance) -> None:
                         limit=sql.Literal(CONNECTIONS),
                     )
                 )
-            connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(lookup))
+            for name, value in LOOKUP_SETTINGS.items():
+                connection.execute(
+                    sql.SQL("ALTER ROLE {} SET {} = {}").format(lookup, sql.Identifier(name), sql.Literal(value))
+                )
             connection.execute(
                 sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}").format(
                     sql.Identifier(instance.database.server.name), lookup, policy
