@@ -44,6 +44,7 @@ from innkeeper.hosting.requests import (
     WebspaceChanges,
     WebUserChanges,
 )
+from innkeeper.hosting.statistics import figures_of_webspaces
 from innkeeper.jobs.models import Job
 
 PASSWORD = "Crumb-9-Tray"
@@ -275,6 +276,12 @@ def test_each_operation_asks_for_what_it_changes(admin: Actor, alice: Actor, bak
     update_webspace(admin, made.pk, WebspaceChanges(name="simple.example"))
     remove_webspace(admin, made.pk)
     assert jobs() == [[bakery]] * 5
+
+
+def test_web_users_are_counted(alice: Actor, bakery: int) -> None:
+    for login in ("petr", "anna"):
+        create_web_user(alice, NewWebUser(bakery, login))
+    assert figures_of_webspaces([bakery])[bakery].web_users == 2
 
 
 def test_a_removed_webspace_takes_its_users_with_their_events(admin: Actor, alice: Actor, bakery: int) -> None:

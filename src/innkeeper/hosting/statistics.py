@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from django.db.models import Count, Q
 
 from innkeeper.core.status import is_suspended
-from innkeeper.hosting.models import Site
+from innkeeper.hosting.models import Site, WebUser
 from innkeeper.mail.models import Autoresponder, MailAccount
 
 
@@ -19,6 +19,7 @@ class Figures:
     domains: int = 0
     active_domains: int = 0
     subdomains: int = 0
+    web_users: int = 0
     mailboxes: int = 0
     redirects: int = 0
     mail_groups: int = 0
@@ -57,6 +58,9 @@ def figures_of(sites: Iterable[Site], *, counted: bool = True) -> dict[int, Figu
     for row in accounts:
         found = result[row["site_id"]]
         found.mailboxes, found.redirects, found.mail_groups = row["box"], row["redirect"], row["group"]
+    users = WebUser.objects.filter(site__in=list(result)).values("site_id").annotate(count=Count("pk")).order_by()
+    for user in users:
+        result[user["site_id"]].web_users = user["count"]
     replies = (
         Autoresponder.objects.filter(account__site__in=list(result))
         .values("account__site_id")

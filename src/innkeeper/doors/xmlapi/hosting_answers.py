@@ -55,7 +55,7 @@ def write_statistics(writer: Writer, figures: Figures, *, domains: bool) -> None
     with writer.element("stat"):
         writer.leaf("traffic", 0)
         writer.leaf("subdom", figures.subdomains)
-        writer.leaf("wu", 0)
+        writer.leaf("wu", figures.web_users)
         writer.leaf("box", figures.mailboxes)
         writer.leaf("redir", figures.redirects)
         writer.leaf("mg", figures.mail_groups)

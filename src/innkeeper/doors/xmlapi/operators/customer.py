@@ -174,11 +174,14 @@ def _blocks(call: Call, accounts: Sequence[Account]) -> Callable[[Writer, Accoun
                         ("redirects", found.redirects),
                         ("mail_groups", found.mail_groups),
                         ("mail_resps", found.autoresponders),
+                        # Where nothing of a kind is served yet, there is nothing to count.
+                        ("mail_lists", 0),
+                        ("web_users", found.web_users),
+                        ("data_bases", 0),
+                        ("traffic", 0),
+                        ("traffic_prevday", 0),
                     ):
                         writer.leaf(tag, value)
-                    # Nothing of these kinds is served yet, so there is nothing to count.
-                    for tag in ("mail_lists", "web_users", "data_bases", "traffic", "traffic_prevday"):
-                        writer.leaf(tag, 0)
 
     return write
 

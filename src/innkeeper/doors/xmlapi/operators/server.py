@@ -16,7 +16,7 @@ from innkeeper.core.serversettings import PREFERENCES, ensure_server_guid, read_
 from innkeeper.doors.xmlapi.call import Call, boolean_of, raw_text_of, text_of
 from innkeeper.doors.xmlapi.domain_list import write_domains
 from innkeeper.doors.xmlapi.versions import VERSIONS, Dialect
-from innkeeper.hosting.models import Site
+from innkeeper.hosting.models import Site, WebUser
 from innkeeper.jobs.services import services
 from innkeeper.mail.models import Autoresponder, MailAccount
 from innkeeper.network.machine import interface_names
@@ -177,7 +177,7 @@ def counts() -> dict[str, int]:
         "mail_redirects": MailAccount.objects.filter(redirect_enabled=True).count(),
         "mail_groups": MailAccount.objects.filter(group_enabled=True).count(),
         "mail_responders": Autoresponder.objects.count(),
-        "web_users": 0,
+        "web_users": WebUser.objects.count(),
         "databases": 0,
         "database_users": 0,
         "problem_clients": customers.exclude(status=0).count(),
