@@ -78,6 +78,7 @@ def authenticate_key(key: str, address: str) -> Actor:
         "SELECT k.addresses, a.kind, a.id, a.login, a.status, a.may_use_api FROM accounts_secretkey k"
         " JOIN accounts_account a ON a.id = k.account_id WHERE k.key_hash = %s",
         [key_hash(key)],
+        by_key=True,
     )
     if not rows or not _bound_to(rows[0][0], address):
         raise KeyRefused("The secret key is unknown, or may not be used from this address.")

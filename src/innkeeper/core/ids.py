@@ -14,7 +14,9 @@ def allocate(table: str, count: int) -> list[int]:
     inserts raise that sequence themselves.
     """
     if connection.vendor == "postgresql":
-        rows = execute("SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count])
+        rows = execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count], by_key=True
+        )
         return [row[0] for row in rows]
     rows = execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
     first = (rows[0][0] if rows else 0) + 1

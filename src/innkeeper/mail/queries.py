@@ -123,7 +123,8 @@ _ACCOUNT = (
 def require_site(actor: Actor, site_id: int) -> None:
     """Raises NotFound for a site that is missing or somebody else's."""
     condition, parameters = visible(actor)
-    if not execute(f"SELECT 1 FROM {SITE_WITH_OWNER} WHERE s.id = %s AND {condition}", [site_id, *parameters]):
+    select = f"SELECT 1 FROM {SITE_WITH_OWNER} WHERE s.id = %s AND {condition}"
+    if not execute(select, [site_id, *parameters], by_key=True):
         raise site_not_found()
 
 
@@ -177,9 +178,15 @@ def _named(
 SettingsRow = tuple[int, str, bool, int, int, str, int | None, str, str]
 """An account's id, name, mailbox_enabled, quota, used_bytes, antivir, outgoing_limit, user_guid and description."""
 
+_SETTINGS_COLUMNS = "a.mailbox_enabled, a.quota, a.used_bytes, a.antivir, a.outgoing_limit, a.user_guid, a.description"
 _SETTINGS = (
-    "SELECT a.id, n.local_part, a.mailbox_enabled, a.quota, a.used_bytes, a.antivir, a.outgoing_limit, a.user_guid,"
-    " a.description FROM mail_mailname n JOIN mail_mailaccount a ON a.id = n.account_id"
+    f"SELECT a.id, n.local_part, {_SETTINGS_COLUMNS}"
+    " FROM mail_mailname n JOIN mail_mailaccount a ON a.id = n.account_id"
+)
+# No join: before PostgreSQL knows the tables it would compare every name with every account.
+_SETTINGS_OF_SITE = (
+    "SELECT a.id, (SELECT n.local_part FROM mail_mailname n WHERE n.account_id = a.id AND n.kind = 'account'),"
+    f" {_SETTINGS_COLUMNS} FROM mail_mailaccount a WHERE a.site_id = %s AND a.id > %s"
 )
 
 
@@ -202,9 +209,7 @@ def _settings_rows(
     if names is None:
         last = 0
         while rows := execute(
-            f"{_SETTINGS} WHERE a.site_id = %s AND a.id > %s AND n.kind = 'account'{condition}"
-            f" ORDER BY a.id LIMIT {CHUNK}",
-            [site_id, last, *parameters],
+            f"{_SETTINGS_OF_SITE}{condition} ORDER BY a.id LIMIT {CHUNK}", [site_id, last, *parameters]
         ):
             yield rows
             last = rows[-1][0]

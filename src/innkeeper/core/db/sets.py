@@ -29,7 +29,7 @@ def execute_each(statement: str, rows: Sequence[Sequence[Any]]) -> None:
     if not rows:
         return
     if len(rows) == 1:
-        execute(statement, rows[0])  # psycopg's executemany takes more round trips
+        execute(statement, rows[0], by_key=True)  # psycopg's executemany takes more round trips
         return
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)

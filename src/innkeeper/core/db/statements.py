@@ -18,14 +18,18 @@ Rows = list[tuple[Any, ...]]
 class Runner(Protocol):
     """What the backends have beside Django's own."""
 
-    def run(self, statement: str, parameters: Sequence[Any]) -> Rows: ...
+    def run(self, statement: str, parameters: Sequence[Any], *, by_key: bool = False) -> Rows: ...
 
 
-def execute(statement: str, parameters: Sequence[Any] = ()) -> Rows:
-    """The rows of a statement with `%s` for its parameters; none of a statement that has no rows."""
+def execute(statement: str, parameters: Sequence[Any] = (), *, by_key: bool = False) -> Rows:
+    """The rows of a statement with `%s` for its parameters; none of a statement that has no rows.
+
+    `by_key` says that the plan is the same whatever the values and however full the tables: rows are found by a key, or
+    inserted. PostgreSQL then makes it once a connection. Any other plan that it kept could be one for empty tables.
+    """
     database = connections[DEFAULT_DB_ALIAS]
     if database.execute_wrappers or database.queries_logged:
         with database.cursor() as cursor:
             cursor.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
-    return cast(Runner, database).run(statement, parameters)
+    return cast(Runner, database).run(statement, parameters, by_key=by_key)

@@ -58,6 +58,7 @@ class Limits:
             "SELECT name, value FROM hosting_webspacelimit WHERE webspace_id = %s"
             " AND name IN ('max_box', 'max_redir', 'max_mg', 'max_resp', 'mbox_quota')",
             [site.webspace_id],
+            by_key=True,
         )
         return cls(site.webspace_id, dict(rows), {})
 

@@ -16,9 +16,12 @@ class Names:
 
     def __init__(self, site: Site, candidates: Iterable[str]) -> None:
         """Read the holders of all candidates in one statement."""
-        condition, parameter = among("local_part", sorted(set(candidates)))
+        wanted = sorted(set(candidates))
+        condition, parameter = among("local_part", wanted)
         rows = execute(
-            f"SELECT local_part, account_id FROM mail_mailname WHERE site_id = %s AND {condition}", [site.id, parameter]
+            f"SELECT local_part, account_id FROM mail_mailname WHERE site_id = %s AND {condition}",
+            [site.id, parameter],
+            by_key=len(wanted) == 1,
         )
         self._holders: dict[str, int] = dict(rows)
 

@@ -57,7 +57,8 @@ def lock_sites(actor: Actor, site_ids: Sequence[int] | None) -> dict[int, Site |
         condition, parameters = f"{only} AND {condition}", [parameter, *parameters]
     # Always in the same order: two operations on several webspaces must not wait for each other.
     lock = " FOR NO KEY UPDATE OF w" if connection.vendor == "postgresql" else ""
-    rows = execute(f"{_SELECT} WHERE {condition} ORDER BY s.webspace_id, s.id{lock}", parameters)
+    by_key = site_ids is not None and len(site_ids) == 1
+    rows = execute(f"{_SELECT} WHERE {condition} ORDER BY s.webspace_id, s.id{lock}", parameters, by_key=by_key)
     return {row[0]: _site(actor, row) for row in sorted(rows)}
 
 

@@ -20,18 +20,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         params["prepare_threshold"] = 0
         return params
 
-    def run(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The rows of a statement, prepared on its first use. See `core.db.statements`."""
+    def run(self, statement: str, parameters: Sequence[Any], *, by_key: bool = False) -> list[tuple[Any, ...]]:
+        """The rows of a statement, which is prepared on its first use if it is `by_key`. See `core.db.statements`."""
         self.close_if_health_check_failed()
         if self.connection is None:
             self.ensure_connection()
         if self.needs_rollback:
             self.validate_no_broken_transaction()
-        # A list's plan depends on its length, which a prepared statement does not know.
-        prepare = not any(isinstance(value, list) for value in parameters)
         try:
             with psycopg.Cursor(self.connection) as cursor:
-                cursor.execute(statement, parameters, prepare=prepare)
+                cursor.execute(statement, parameters, prepare=by_key)
                 return cursor.fetchall() if cursor.description else []
         except psycopg.Error:
             with self.wrap_database_errors:

@@ -126,7 +126,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         cursor.writer = self.writer
         return cursor
 
-    def run(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def run(self, statement: str, parameters: Sequence[Any], *, by_key: bool = False) -> list[tuple[Any, ...]]:
         """The rows of a statement. See `core.db.statements`."""
         if self.connection is None:
             self.ensure_connection()
