@@ -14,12 +14,14 @@ from innkeeper.hostd.file_client import Entry, FileRefusedError, Files, Page, Tr
 from innkeeper.hostd.file_requests import HostingOf
 from innkeeper.hosting.filenames import Path
 from innkeeper.hosting.models import Site
-from innkeeper.hosting.queries import find_site, visible_sites
+from innkeeper.hosting.placement import hosting_accounts
+from innkeeper.hosting.queries import find_site, visible_sites, visible_webspaces
 from innkeeper.jobs.services import services
 
-__all__ = ["Entry", "Page", "Path", "SiteFiles", "Trashed", "answered", "files_of", "hosted_sites"]
+__all__ = ["Entry", "HostedFolder", "Page", "Path", "SiteFiles", "Trashed", "answered", "files_of", "hosted_folders"]
 
 PAGE = 100
+MAX_WEBSPACES = 200
 NO_FILES = "This site has no files: it has no web hosting, or its folder is still being made."
 
 REFUSALS: dict[str, tuple[type[Refused], str]] = {
@@ -62,12 +64,30 @@ class SiteFiles:
     files: Files
 
 
-def hosted_sites(actor: Actor) -> list[Site]:
-    """The sites in scope that have files of their own, by name."""
-    hosted = visible_sites(actor).filter(
-        hosting_type__in=(Site.Hosting.VIRTUAL, Site.Hosting.FRAME_FORWARDING), parent=None, webspace__isnull=False
-    )
-    return list(hosted.order_by("ascii_name")[:500])
+@dataclass(frozen=True, slots=True)
+class HostedFolder:
+    """Where the files of a domain, a subdomain or a web user begin: a folder of the files of a site."""
+
+    name: str
+    kind: str
+    site_id: int
+    path: Path
+
+
+def hosted_folders(actor: Actor, search: str = "") -> tuple[list[HostedFolder], bool]:
+    """Where files in scope begin, by name; and whether there are more webspaces than are looked at."""
+    webspaces = visible_webspaces(actor)
+    if search:
+        webspaces = webspaces.filter(pk__in=visible_sites(actor).filter(name__icontains=search).values("webspace"))
+    ids = list(webspaces.order_by("site__ascii_name").values_list("pk", flat=True)[: MAX_WEBSPACES + 1])
+    specs = hosting_accounts(ids[:MAX_WEBSPACES])
+    names = dict(Site.objects.filter(pk__in={spec.site for spec in specs}).values_list("pk", "name"))
+    found = []
+    for spec in specs:
+        domain = names[spec.site]
+        name = {"domain": domain, "subdomain": f"{spec.name}.{domain}"}.get(spec.kind, f"{spec.name}@{domain}")
+        found.append(HostedFolder(name, spec.kind, spec.site, spec.folder[1:]))
+    return found, len(ids) > MAX_WEBSPACES
 
 
 def files_of(actor: Actor, site_id: int) -> SiteFiles:

@@ -5,6 +5,7 @@ The rule, its place in its file, and the way it reached the object.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -25,8 +26,8 @@ from innkeeper.permissions.report import Report
 from innkeeper.permissions.stores.base import NO_MEASURES, Measures
 from innkeeper.permissions.stores.layout import measures
 from innkeeper.permissions.stores.posix import PosixState, PosixStore
-from innkeeper.permissions.walk import FOLDER
 
+_PASS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _KERNEL = {"read": os.R_OK, "write": os.W_OK, "execute": os.X_OK}
 
 
@@ -79,7 +80,7 @@ def explain(
     Raises: OSError when the object cannot be reached without following a link.
     """
     store = PosixStore(policy)
-    ground, node, state = _reach(policy, store, root_path, parts)
+    ground, node, state = _reach(policy, root_path, parts)
     translator = store.translator
     needs = NO_MEASURES
     if node and ground.is_folder:
@@ -127,33 +128,31 @@ class _Asking(PosixStore):
         return state._replace(uid=-1) if allowed else state
 
 
-def _reach(
-    policy: Policy, store: PosixStore, root_path: str, parts: tuple[str, ...]
-) -> tuple[Ground, Node | None, PosixState]:
-    """Go down from the root part by part, and read the last one."""
-    fd = os.open(root_path, FOLDER)
+def _reach(policy: Policy, root_path: str, parts: tuple[str, ...]) -> tuple[Ground, Node | None, PosixState]:
+    """Go down from the root part by part, and read the last one.
+
+    Passing is enough on the way, and nothing is read of the last one but its lists: who asks need not be root.
+    """
+    fd = os.open(root_path, _PASS | os.O_DIRECTORY)
     try:
         st = os.fstat(fd)
         ground, node = policy.start((st.st_uid, st.st_gid)), policy.root
         at: Node | None = node
-        for name in parts:
-            above, st = at, os.stat(name, dir_fd=fd, follow_symlinks=False)
+        for position, name in enumerate(parts, 1):
+            above = at
+            opened = os.open(name, _PASS, dir_fd=fd)
+            os.close(fd)
+            fd = opened
+            st = os.fstat(fd)
             at = above.children.get(name) if above else None
+            owner = (st.st_uid, st.st_gid)
             if stat.S_ISDIR(st.st_mode):
-                opened = os.open(name, FOLDER, dir_fd=fd)
-                os.close(fd)
-                fd = opened
-                ground = policy.child(ground, at, True, (st.st_uid, st.st_gid))
-                continue
-            if name is not parts[-1]:
-                raise NotADirectoryError(20, "is no folder", name)
-            ground = policy.child_file(ground, at, policy.matching(above, name), (st.st_uid, st.st_gid))
-            pinned = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=fd)
-            try:
-                return ground, at, _read_pinned(pinned)
-            finally:
-                os.close(pinned)
-        return ground, at, store.read(fd, os.fstat(fd))
+                ground = policy.child(ground, at, True, owner)
+            elif position < len(parts):
+                raise NotADirectoryError(errno.ENOTDIR, "is no folder", name)
+            else:
+                ground = policy.child_file(ground, at, policy.matching(above, name), owner)
+        return ground, at, _read_pinned(fd)
     finally:
         os.close(fd)
 
@@ -161,10 +160,13 @@ def _reach(
 def _read_pinned(fd: int) -> PosixState:
     st = os.fstat(fd)
     if stat.S_ISLNK(st.st_mode):
-        raise OSError(40, "is a link; explain what it leads to")
+        raise OSError(errno.ELOOP, "is a link; explain what it leads to")
     path = f"/proc/self/fd/{fd}"
-    access = os.getxattr(path, posix_acl.ACCESS) if posix_acl.ACCESS in os.listxattr(path) else None
-    return PosixState(st.st_mode & 0o7777, st.st_uid, st.st_gid, access, None)
+    names = os.listxattr(path)
+    access, default = (
+        os.getxattr(path, name) if name in names else None for name in (posix_acl.ACCESS, posix_acl.DEFAULT)
+    )
+    return PosixState(st.st_mode & 0o7777, st.st_uid, st.st_gid, access, default)
 
 
 def _traced(translator: Translator, ground: Ground, now: posix_acl.Acl, state: PosixState) -> Iterator[Reason]:

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from innkeeper.accounts.models import Account
 from innkeeper.core.models import AuditEntry
-from innkeeper.hosting.models import Site
+from innkeeper.hosting.models import Site, WebUser
 from innkeeper.jobs import trash
 from innkeeper.permissions.nt.sid import user
 from tests.hosted import Hosted, hosting_machine
-from tests.people import make_site
+from tests.people import make_account, make_site
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes a system user: run as root")
 Browser = Callable[..., Client]
@@ -219,3 +220,26 @@ def test_the_trash_is_emptied_of_what_is_old(
     trash.empty_trash.call()
     (left,) = (root / ".trash").iterdir()
     assert (left / "origin").read_text() == "httpdocs/new"
+
+
+def test_subdomains_and_web_users_are_found_in_their_domain(
+    browser: Client, site: Site, root: Path, log_in: Browser, charlie: Account
+) -> None:
+    shop = make_site(site.webspace.owner, "shop.example.test", hosting_type=Site.Hosting.VIRTUAL)  # type: ignore[union-attr]
+    Site.objects.filter(pk=shop.pk).update(parent=site, webspace=site.webspace)
+    WebUser.objects.create(site=site, login="joe", created_at=timezone.now())
+    page = browser.get("/files/").content.decode()
+    assert f'href="/files/{site.pk}/?path=subdomains%2Fshop"' in page and "shop.example.test" in page
+    assert f'href="/files/{site.pk}/?path=web_users%2Fjoe"' in page and "joe@example.test" in page
+    assert "shop.example.test" in browser.get("/files/", {"q": "SHOP"}).content.decode()
+    assert "No site matches" in browser.get("/files/", {"q": "other"}).content.decode()
+    assert "No site with files yet" in log_in("charlie").get("/files/").content.decode()
+
+
+def test_a_reseller_has_the_files_of_its_customers(admin: Account, machine: Hosted, log_in: Browser) -> None:
+    rita = make_account("rita", "reseller", owner=admin)
+    carl = make_account("carl", owner=rita)
+    site = make_site(carl, "carl.test", hosting_type=Site.Hosting.VIRTUAL)
+    machine.tree("carl.test")
+    assert log_in("rita").get("/files/").headers["Location"] == f"/files/{site.pk}/"
+    assert log_in("rita").get(f"/files/{site.pk}/").status_code == 200

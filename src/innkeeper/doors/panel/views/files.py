@@ -107,10 +107,15 @@ def crumbs_of(path: Path) -> list[Crumb]:
 @for_owners
 def site_list(request: PanelRequest) -> HttpResponse:
     """The sites that have files, to choose one."""
-    sites = queries.hosted_sites(request.actor)
-    if len(sites) == 1 and "all" not in request.GET:
-        return redirect("panel:files", sites[0].pk)
-    return render(request, "panel/files_sites.html", {"section": "files", "sites": sites})
+    search = request.GET.get("q", "").strip()[:100]
+    found, has_more = queries.hosted_folders(request.actor, search)
+    if len(found) == 1 and not search and "all" not in request.GET:
+        return redirect("panel:files", found[0].site_id)
+    rows = [
+        {"name": each.name, "kind": each.kind, "site": each.site_id, "path": path_text(each.path)} for each in found
+    ]
+    context = {"section": "files", "rows": rows, "search": search, "has_more": has_more}
+    return render(request, "panel/files_sites.html", context)
 
 
 @require_safe
