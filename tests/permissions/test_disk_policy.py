@@ -121,3 +121,18 @@ def test_a_run_is_undone_by_its_name(server):
     apply.undo(PosixStore(Policy([], server.principals(), disk.policy(server).places)), folder, about["root"])
     after = snapshot(server.root)
     assert {path for path in before if before[path] != after[path]} == set()
+
+
+def test_old_runs_are_forgotten_but_not_the_first(server, monkeypatch):
+    monkeypatch.setattr(running, "KEPT_RUNS", 2)
+    first = applied(server).run.name
+    (server.records / running.FIRST).write_text(f'{{"run": "{first}"}}')
+    names = []
+    for number in range(4):
+        mask = "Modify" if number % 2 else "Read"
+        own_file(server, "own.xml", entry("nobody", "data", "ThisFolderSubfoldersAndFiles", mask, "0x100"))
+        names.append(applied(server).run.name)
+    left = {path.name for path in server.runs.iterdir()}
+    assert first in left
+    assert names[-1] in left
+    assert len(left) == 3

@@ -13,7 +13,6 @@ from innkeeper.permissions.server import disk, running
 from innkeeper.permissions.server.history import MetadataError
 from innkeeper.permissions.server.layout import Layout
 
-APPLIED = "disk-applied.json"
 UTILITIES = ("applysecurity", "hostingsecurity", "packagemng")
 
 
@@ -30,7 +29,7 @@ def prepare(instance: Instance, report: Report) -> None:
         for name in disk.install(layout):
             report.step(f"laid {name}, which is new or has changed")
         _lay_utilities(instance)
-        if not (layout.records / APPLIED).exists():
+        if not (layout.records / running.FIRST).exists():
             _apply(layout, report)
     except (MetadataError, RuleError, JournalError) as error:
         raise InstanceError(f"The disk policy cannot be applied: {error}") from error
@@ -53,7 +52,7 @@ def _apply(layout: Layout, report: Report) -> None:
     report.step(f"applied the disk policy: {done.run.report.changed} objects changed{how_back}")
     if not policy.unusable:
         about = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "run": done.run.name}
-        write_file(layout.records / APPLIED, json.dumps(about) + "\n", mode=0o600)
+        write_file(layout.records / running.FIRST, json.dumps(about) + "\n", mode=0o600)
 
 
 def _lay_utilities(instance: Instance) -> None:

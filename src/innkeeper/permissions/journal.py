@@ -17,7 +17,8 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Hashable, Iterable, Iterator
+import shutil
+from collections.abc import Container, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +72,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file, its bytes on the disk."""
-        os.fsync(self._fd)
+        if os.fstat(self._fd).st_size:
+            os.fsync(self._fd)
         os.close(self._fd)
 
     def _number(self, state: Hashable, head: list[str]) -> int:
@@ -92,7 +94,9 @@ def start_run(base: Path, about: dict[str, Any]) -> Path:
 
     Raises: JournalError.
     """
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    # The microseconds come first behind the second, so that names sort as runs began.
+    now = datetime.now(UTC)
+    name = f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{secrets.token_hex(1)[0]}"
     folder = base / name
     try:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -126,6 +130,14 @@ def find_run(base: Path, name: str) -> tuple[Path, dict[str, Any]]:
         return base / name, json.loads((base / name / "run.json").read_text())
     except (OSError, ValueError):
         raise JournalError(f"there is no run {name} in {base}") from None
+
+
+def forget_old(base: Path, kept: int, spared: Container[str] = ()) -> None:
+    """Remove the records of all runs but the newest; a run that is not finished, and those that are spared, stay."""
+    names = sorted(entry.name for entry in base.iterdir() if _RUN.fullmatch(entry.name)) if base.is_dir() else []
+    for name in names[:-kept]:
+        if name not in spared and find_run(base, name)[1].get("finished"):
+            shutil.rmtree(base / name)
 
 
 def changes(folder: Path, store: Store[Any]) -> Iterator[Change]:

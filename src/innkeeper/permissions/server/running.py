@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from innkeeper.permissions import apply, printing
+from innkeeper.permissions import apply, journal, printing
 from innkeeper.permissions.policy import Ground, Policy
 from innkeeper.permissions.report import Report
 from innkeeper.permissions.server.history import Metadata
@@ -20,6 +21,9 @@ from innkeeper.permissions.server.layout import Layout
 from innkeeper.permissions.stores.posix import PosixStore
 
 _CLONE_FS = 0x200
+KEPT_RUNS = 1000
+# Says which run applied the disk policy when the instance came up.
+FIRST = "disk-applied.json"
 
 
 @dataclass(slots=True)
@@ -74,7 +78,19 @@ def run(layout: Layout, policy: Policy, root: Path, files: Iterable[Metadata], h
     )
     with own_directory():
         outcome.run = apply.run(policy, store, str(root), options)
+    if outcome.run.name:
+        with suppress(journal.JournalError):  # a run that another process removes just now
+            journal.forget_old(layout.runs, KEPT_RUNS, _first_run(layout))
     return outcome
+
+
+def _first_run(layout: Layout) -> tuple[str, ...]:
+    """The run that first changed what the machine had: the way back to that stays open."""
+    try:
+        name = json.loads((layout.records / FIRST).read_text()).get("run")
+    except (OSError, ValueError):
+        return ()
+    return (name,) if name else ()
 
 
 @contextmanager
