@@ -385,3 +385,38 @@ def test_hostile_values_are_refused(fields: dict[str, Any]) -> None:
 
 def test_every_request_is_done_by_somebody() -> None:
     assert {request for request, _ in FILE_REQUESTS.values()} == {*_DO, TellRights, SetRights}
+
+
+def test_folders_that_are_swapped_for_links_lead_nowhere(files: Files, root: Path) -> None:
+    """A hostile account exchanges a folder for a link to what everybody may write, while the panel works in it."""
+    inside, aside, outside = root / "httpdocs/d", root / "httpdocs/e", root.parent / "outside"
+    for folder in (inside, outside):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o777)
+        (folder / "file").write_text(folder.name)
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            inside.rename(aside)
+            inside.symlink_to(outside)
+            inside.unlink()
+            aside.rename(inside)
+
+    hostile = threading.Thread(target=swap)
+    hostile.start()
+    try:
+        for number in range(int(os.environ.get("INNKEEPER_FILE_RACES", "40"))):
+            try:
+                _, file = files.download(("httpdocs", "d", "file"))
+                with file:
+                    assert file.read() == b"d"
+                files.make_folder(("httpdocs", "d", str(number)))
+                files.trash(("httpdocs", "d"), [str(number)])
+            except FileRefusedError as refusal:
+                assert refusal.code == "missing"
+    finally:
+        stop.set()
+        hostile.join()
+    assert [path.name for path in outside.iterdir()] == ["file"]
+    shutil.rmtree(outside)

@@ -32,7 +32,7 @@ def _shown(letter: str, *, at_end: bool) -> str:
         return "\\\\"
     if 0xDC80 <= number <= 0xDCFF:  # a byte that is no text
         return f"\\x{number - 0xDC00:02x}"
-    if unicodedata.category(letter) in _HIDDEN or (at_end and letter.isspace()):
+    if unicodedata.category(letter) in _HIDDEN or (letter.isspace() and (at_end or letter != " ")):
         return f"\\x{number:02x}" if number < 0x80 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
     return letter
 
@@ -73,7 +73,11 @@ def path_of(text: str) -> Path:
 
 
 def new_name(text: str, field: str = "name") -> str:
-    """A name that somebody gives. Raises InvalidValue, which says what is wrong with it."""
+    """A name that somebody gives, with one kind of blanks: some systems put others into names that they make.
+
+    Raises InvalidValue, which says what is wrong with it.
+    """
+    text = "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in text)
     if not text:
         raise InvalidValue("Give it a name.", field=field)
     if text in (".", ".."):
