@@ -102,7 +102,7 @@ def update_address(actor: Actor, address: str, changes: AddressChanges) -> IPAdd
     """Change an address. Raises NotAllowed, NotFound, InvalidValue, IPOperationFailed."""
     _require_administrator(actor)
     with Operation(actor, "ip_address.update") as operation:
-        row = find_address(actor, address)
+        row = _locked(actor, address)
         before = events.described(row)
         if changes.type is not None:
             row.type = _type(changes.type)
@@ -121,11 +121,18 @@ def update_address(actor: Actor, address: str, changes: AddressChanges) -> IPAdd
     return row
 
 
+def _locked(actor: Actor, address: str) -> IPAddress:
+    """The address as it is when other changes of it are complete: events say what was before. Raises NotFound."""
+    found = find_address(actor, address)
+    IPAddress.objects.select_for_update().filter(pk=found.pk).first()
+    return find_address(actor, address)
+
+
 def remove_address(actor: Actor, address: str) -> None:
     """Offer an address no longer. Raises NotAllowed, NotFound, Failed (main address), IPOperationFailed (in use)."""
     _require_administrator(actor)
     with Operation(actor, "ip_address.remove") as operation:
-        row = find_address(actor, address)
+        row = _locked(actor, address)
         if row.is_default:
             raise Failed(f"IP address {row.address} is the main address of the server and cannot be removed.")
         if _owners(row):
