@@ -43,8 +43,8 @@ POLL_S = {"sqlite": 0.2, "postgresql": 0.08}
 UNHANDLED_S = 0.5
 """How often events are dispatched that nobody handles."""
 
-GATHER_S = 0.01
-"""How long results are gathered while there is enough to do."""
+GATHER_S = 0.04
+"""How long results are gathered while there is enough to do: a turn costs as much for one as for twenty."""
 
 SWEEP_S = 60.0
 AWAY_S = 2.0
