@@ -139,13 +139,18 @@ def test_a_request_is_signed_and_its_answer_kept(receiver: Receiver) -> None:
     "host",
     ["127.0.0.1", "[::1]", "localhost", "0.0.0.0", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254",
      "100.64.0.1", "[::ffff:127.0.0.1]", "[fe80::1]", "[fd00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
-     "224.0.0.1", "2130706433", "0x7f000001", "127.1"],
+     "224.0.0.1", "2130706433", "0x7f000001", "127.1", "[fec0::1]", "[::127.0.0.1]", "[::ffff:0:127.0.0.1]",
+     "[64:ff9b:1::7f00:1]", "[5f00::1]"],
 )  # fmt: skip
 def test_a_private_address_in_any_form_is_refused_unless_it_is_allowed(receiver: Receiver, host: str) -> None:
     url = f"https://{host}:{receiver.port}/"
     with pytest.raises(webhook.NotSentError, match="private address"):
         webhook.send(request(receiver, url=url, allow_private=False))
     assert not receiver.requests
+
+
+def test_public_addresses_are_none_of_these() -> None:
+    assert not any(map(webhook.is_private, ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "2002:808:808::"]))
 
 
 def test_a_name_that_changes_to_a_private_address_leads_nowhere(

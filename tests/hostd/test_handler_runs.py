@@ -163,6 +163,8 @@ def test_a_program_that_is_no_script_and_no_binary_is_no_shell_script(hostd: Cli
         {"argv": ["/bin/true", "\ud800"]},
         {"argv": ["/bin/true", 1]},
         {"environment": {"LD_PRELOAD": "/x"}},
+        {"environment": {"INNKEEPER_STATE": "/tmp/mine"}},
+        {"environment": {"INNKEEPER_EVENT_LOG": "x"}},
         {"environment": {"NEW_X": "a\0b"}},
         {"environment": {"NEW_x": ""}},
         {"environment": []},

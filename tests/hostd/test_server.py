@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +147,23 @@ def test_connections_are_bounded(path: Path) -> None:
         assert ended(one_more)
     for connection in held:
         connection.close()
+
+
+def test_a_process_without_free_descriptors_goes_on_when_there_are_some(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with connected(path), socket.socket(socket.AF_UNIX) as late:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (late.fileno() + 1, hard))
+        try:
+            late.connect(str(path))
+            deadline = time.monotonic() + 10
+            while "cannot take a connection" not in caplog.text and time.monotonic() < deadline:
+                time.sleep(0.01)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert "cannot take a connection" in caplog.text
+        assert Client(path).programs() == {}
 
 
 def test_nothing_of_a_request_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:

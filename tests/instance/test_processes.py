@@ -73,6 +73,16 @@ def test_a_child_that_dropped_the_mark_is_ours_by_its_parent(instance: Instance)
     assert processes.of_instance(instance) == []
 
 
+def test_a_name_that_is_no_text_hides_no_process() -> None:
+    code = "import os\nopen('/proc/self/comm', 'wb').write(b'\\xff) S 1')\nprint(flush=True)\ninput()"
+    with subprocess.Popen(["/usr/bin/python3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        found = processes.read(child.pid)
+        assert found is not None and found.parent == os.getpid()
+        child.communicate(b"\n")
+
+
 def test_a_pid_that_was_given_to_a_stranger_is_not_signalled(stranger: subprocess.Popen[str]) -> None:
     found = processes.read(stranger.pid)
     assert found
@@ -85,9 +95,9 @@ def test_a_pid_that_was_given_to_a_stranger_is_not_signalled(stranger: subproces
 
 
 def test_a_process_that_has_ended_is_no_error() -> None:
-    process = subprocess.Popen([sys.executable, "-c", ""])
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     found = processes.read(process.pid)
-    process.wait()
+    process.communicate(b"\n")
     assert found
     assert processes.send(found, signal.SIGTERM) is False
     assert processes.wait_ended([found], 1) == []

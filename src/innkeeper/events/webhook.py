@@ -67,18 +67,23 @@ def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:
 
 
 def is_private(address: str) -> bool:
-    """Whether an address is none of the public internet's, also in one of the forms that carry an IPv4 address."""
+    """Whether an address is none of the public internet's, also in one of the forms that carry an IPv4 address.
+
+    Of IPv6 only what is given out is public: Python's tables know neither site-local nor compatible addresses.
+    """
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
         if inner is None and found in NAT64:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if inner is not None:
-            found = inner
+        if inner is None and found not in GIVEN_OUT:
+            return True
+        found = inner or found
     return not found.is_global or found.is_multicast
 
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
 
 
 def default_context() -> ssl.SSLContext:

@@ -28,8 +28,8 @@ USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 RUN = re.compile(r"[A-Za-z0-9.-]{1,64}")
 PATH = re.compile(r"/[^\0\ud800-\udfff]{0,4095}")
 ARGUMENT = re.compile(r"[^\0\ud800-\udfff]*")
-VARIABLE = re.compile(r"(OLD|NEW|INNKEEPER)_[A-Z0-9_]{1,64}")
-"""Whatever else steers a program (PATH, LD_PRELOAD, BASH_ENV) is hostd's to set, or nobody's."""
+VARIABLE = re.compile(r"(OLD|NEW)_[A-Z0-9_]{1,64}|INNKEEPER_(EVENT(_ID|_TIME|_DEPTH)?|OBJECT_(TYPE|ID)|ACTOR|ATTEMPT)")
+"""Whatever else steers a program (PATH, LD_PRELOAD, INNKEEPER_STATE) is hostd's to set, or nobody's."""
 
 MAX_ARGUMENTS = 512
 

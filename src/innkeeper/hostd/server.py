@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -24,6 +25,8 @@ log = logging.getLogger("innkeeper.hostd")
 CONNECTIONS = 40
 LINE_SECONDS = 5.0
 IDLE_SECONDS = 300.0
+ROOM_SECONDS = 0.1
+OUT_OF_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ECONNABORTED})
 PEER = struct.Struct("3i")  # pid, uid, gid
 
 
@@ -54,8 +57,12 @@ class Server:
         while True:
             try:
                 connection, _ = listener.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if error.errno not in OUT_OF_ROOM:
+                    return
+                log.warning("cannot take a connection now: %s", error.strerror)
+                time.sleep(ROOM_SECONDS)
+                continue
             pid, uid, _ = PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
             if uid not in self._allowed:
                 log.warning("refused pid %d of uid %d", pid, uid)

@@ -37,8 +37,9 @@ class Process:
 def read(pid: int) -> Process | None:
     """The process that has this pid now, or None."""
     try:
-        stat = (PROC / str(pid) / "stat").read_text()
-    except (OSError, ValueError):
+        # A process chooses its name: one that is no text hides it from nobody.
+        stat = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
         return None
     head, _, tail = stat.rpartition(")")
     fields = tail.split()
