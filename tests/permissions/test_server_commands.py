@@ -148,6 +148,21 @@ def test_what_was_set_by_hand_is_found_restored_or_adopted(server, run):
     assert "index.html" in (server.vhosts / "example.com/.security").read_text()
 
 
+def test_a_rule_for_what_is_gone_stops_no_other(server, run):
+    run("hosting", "--instantiate", "--all")
+    docs = server.vhosts / "example.com/httpdocs"
+    (docs / "index.html").chmod(0o660)
+    assert run("drift", docs / "index.html", "--adopt")[0] == 0
+    (docs / "index.html").unlink()
+    (docs / "data").chmod(0o2777)
+    code, text = run("hosting", "--apply", "--domain", "example.com")
+    assert code == 1, text
+    assert (docs / "data").stat().st_mode & 0o777 == 0o770
+    (docs / "index.html").symlink_to("/etc/passwd")
+    assert run("hosting", "--apply", "--domain", "example.com")[0] == 1
+    hosting.instantiate(server, [DOMAIN], "alice", "again")
+
+
 def test_what_no_rule_can_say_is_only_restored(server, run):
     run("hosting", "--instantiate", "--all")
     folder = server.vhosts / "example.com/httpdocs/data"

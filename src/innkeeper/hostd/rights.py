@@ -42,7 +42,8 @@ from innkeeper.permissions.server.layout import INSTANCE, Layout
 from innkeeper.permissions.server.running import How
 from innkeeper.permissions.stores.posix import PosixState
 
-STRICT, STRICT_DENY = "0x100", "0x101"
+# With 0x8: what the rule is about may be removed by then, and that must not stop the rules of all else.
+STRICT, STRICT_DENY = "0x108", "0x109"
 DENIABLE = READ_DATA | WRITE_DATA | APPEND_DATA | EXECUTE
 """What a rule of an owner may deny. To deny more would make a folder root's, and then he could not take it back."""
 

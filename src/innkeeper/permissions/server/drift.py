@@ -134,7 +134,10 @@ def _entries(
     in_domain: bool,
     whole: bool,
 ) -> list[dict[str, str]]:
-    """Rules that turn what is wanted into what is there, account by account: those that differ, or all of them."""
+    """Rules that turn what is wanted into what is there, account by account: those that differ, or all of them.
+
+    They have 0x8: what they are about may be removed later, and that must not stop the rules of all else.
+    """
     entries = []
     for flags, before, after in (
         (_HERE, _list(wanted.access, wanted.mode), _list(now.access, now.mode)),
@@ -155,10 +158,10 @@ def _entries(
                 "AceFlags": flags,
             }
             if new or not old:
-                entries.append(about | {"AccessMask": f"0x{rights(new) or 0:x}", "EntryFlags": "0x100"})
+                entries.append(about | {"AccessMask": f"0x{rights(new) or 0:x}", "EntryFlags": "0x108"})
             refused = (7 if whole and sid != sids.EVERYONE else old) & ~new
             if refused:
-                entries.append(about | {"AccessMask": f"0x{rights(refused):x}", "EntryFlags": "0x101"})
+                entries.append(about | {"AccessMask": f"0x{rights(refused):x}", "EntryFlags": "0x109"})
     return entries
 
 
