@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from innkeeper.hostd.hosting_accounts import DOMAIN
+
 TRASH = ".trash"
 UPLOAD = re.compile(r"\.upload-[0-9a-f]{32}")
 MAX_NAME_BYTES = 255
@@ -33,7 +35,6 @@ APPLIES = (
     "ThisFolderSubfoldersAndFiles",
     "SubfoldersAndFilesOnly",
 )
-_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)+")
 
 Path = tuple[str, ...]
 
@@ -195,7 +196,7 @@ def _account(value: Any) -> HostingOf:
     if not isinstance(value, dict) or value.keys() != {"webspace", "domain"}:
         raise BadFieldError("account: wants a webspace and a domain")
     domain = value["domain"]
-    if not isinstance(domain, str) or not _DOMAIN.fullmatch(domain):
+    if not isinstance(domain, str) or not DOMAIN.fullmatch(domain):
         raise BadFieldError("account: a value is not allowed")
     return HostingOf(_number(value["webspace"], 1, MAX_ID), domain)
 
