@@ -157,7 +157,7 @@ class Application:
         loop = asyncio.get_running_loop()
         started = loop.time()
         whole = declared.isdigit() and int(declared) <= WHOLE
-        received: list[bytes] = []
+        received = BytesIO()  # gives out what it holds without a copy
         size = 0
         others = self._receiving.setdefault(environ["REMOTE_ADDR"], deque())
         try:
@@ -176,7 +176,7 @@ class Application:
                             continue
                         size += len(chunk)
                         self._buffered += len(chunk)
-                        received.append(bytes(chunk))
+                        received.write(chunk)
                         try:
                             if size > limit:
                                 limit = await self._raised_limit(environ, size)
@@ -188,7 +188,7 @@ class Application:
                             refused = error
                             self._buffered -= size
                             size = 0
-                            received.clear()
+                            received = BytesIO()
                             continue
                         deadline.reschedule(started + PATIENCE + size / RATE)
                 finally:
@@ -204,7 +204,7 @@ class Application:
             raise
         if refused is not None:
             raise refused
-        return b"".join(received)
+        return received.getvalue()
 
     async def _raised_limit(self, environ: WSGIEnvironment, size: int) -> int:
         """The limit of this caller, asked for only when a body is over the common one."""

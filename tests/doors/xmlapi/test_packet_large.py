@@ -94,6 +94,7 @@ def test_the_schemas_log_of_another_packet_is_not_this_ones(monkeypatch: pytest.
 @pytest.mark.django_db
 def test_parts_are_refused_together(monkeypatch: pytest.MonkeyPatch) -> None:
     packet_world.build()
+    monkeypatch.setattr(mail, "AT_ONCE", 2)
     monkeypatch.setattr(mail, "PART", 2)
     monkeypatch.setattr(mail, "HASHES_IN_PARTS", 1)
     mailnames = "".join(
@@ -113,6 +114,7 @@ def test_parts_are_refused_together(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_many_accounts_are_created_in_parts_with_exact_errors_in_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
     packet_world.build()
     monkeypatch.setattr(packet, "LARGE", 1)
+    monkeypatch.setattr(mail, "AT_ONCE", 100)
     monkeypatch.setattr(mail, "PART", 100)
     bad = {0, 99, 100, 557}
     mailnames = "".join(f"<mailname><name>n{'+' if n in bad else ''}{n}</name></mailname>" for n in range(1000))

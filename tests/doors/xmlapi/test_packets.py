@@ -79,6 +79,7 @@ def test_pair(path: Path) -> None:
 @every_pair
 def test_pair_as_a_large_packet_in_parts_of_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packet, "LARGE", 1)
+    monkeypatch.setattr(mail, "AT_ONCE", 1)
     monkeypatch.setattr(mail, "PART", 1)
     check(path)
 

@@ -40,7 +40,9 @@ Outcomes = list[Outcome[AccountRef]]
 Account = AccountChange | Outcome[AccountRef]
 Run = Callable[[tuple[AccountChange, ...]], Outcomes]
 
-PART = 5_000
+# More accounts in one operation than AT_ONCE are run in parts.
+AT_ONCE = 5_000
+PART = 1_000
 HASHES_IN_PARTS = 100
 
 
@@ -196,18 +198,18 @@ def update_accounts(call: Call, read: Read) -> None:
 def run_on_accounts(call: Call, mailnames: Iterator[Element], read: Read, run: Run, *, with_ids: bool = False) -> None:
     """Read the accounts, run the operation on those that can be read, and answer each in its place.
 
-    More accounts than a part are run part by part, in one transaction, so that memory holds one part of them.
+    Many accounts are run part by part, in one transaction, so that memory holds what one part of them needs.
     """
     accounts = (read_account(mailname, read) for mailname in mailnames)
-    part = list(islice(accounts, PART))
-    following = list(islice(accounts, PART)) if len(part) == PART else []
-    if following:
-        run_in_parts(call, chain([part, following], iter(lambda: list(islice(accounts, PART)), [])), run, with_ids)
+    head = list(islice(accounts, AT_ONCE + 1))
+    if len(head) > AT_ONCE:
+        every = chain(head, accounts)
+        run_in_parts(call, iter(lambda: list(islice(every, PART)), []), run, with_ids)
         return
     try:
-        outcomes = outcomes_of(part, run)
+        outcomes = outcomes_of(head, run)
     except Refused as error:
-        outcomes = [Outcome(AccountRef(None, name_of(account)), error) for account in part]
+        outcomes = [Outcome(AccountRef(None, name_of(account)), error) for account in head]
     write_outcomes(call, outcomes, with_ids=with_ids)
 
 
@@ -224,8 +226,8 @@ def run_in_parts(call: Call, parts: Iterator[list[Account]], run: Run, with_ids:
                 if to_hash > HASHES_IN_PARTS:
                     # The transaction is open, and on SQLite everybody else's changes wait for its end.
                     raise LimitReached(
-                        f"password: with more than {PART} accounts in an operation at most {HASHES_IN_PARTS} clear-text"
-                        " passwords are hashed. Send hashes (crypt), or fewer accounts in an operation."
+                        f"password: with more than {AT_ONCE} accounts in an operation at most {HASHES_IN_PARTS}"
+                        " clear-text passwords are hashed. Send hashes (crypt), or fewer accounts in an operation."
                     )
                 write_outcomes(call, outcomes_of(part, run), with_ids=with_ids)
         return
