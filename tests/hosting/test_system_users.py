@@ -95,6 +95,17 @@ def test_an_ftp_account_comes_changes_and_goes_with_its_events(alice: Actor, bak
     assert jobs() == [[bakery]] * 2
 
 
+def test_the_home_of_an_ftp_account_is_made_where_its_owner_may(alice: Actor, bakery: int) -> None:
+    made = {"home": "/httpdocs/shop", "makes_home": True}
+    account = create_ftp_account(alice, NewFTPAccount(bakery, "team", PASSWORD, **made))
+    update_ftp_account(alice, account.pk, FTPAccountChanges(home="private/x", makes_home=True))
+    found = Job.objects.filter(task__endswith="make_home_task").order_by("pk")
+    assert [json.loads(job.arguments)[0] for job in found] == [[bakery, "httpdocs/shop"], [bakery, "private/x"]]
+    for home in ("/", "conf/x", ".trash/x", "web_users/x"):
+        with pytest.raises(InvalidValue, match="cannot be made there"):
+            update_ftp_account(alice, account.pk, FTPAccountChanges(home=home, makes_home=True))
+
+
 def test_a_subdomain_may_have_a_user_of_its_own(alice: Actor, bakery: int) -> None:
     own = SubdomainLogin("shop-user", PASSWORD, 5)
     shop = create_site(alice, NewSite("shop", parent_id=bakery, hosting=HostingSettings("vrt_hst"), own_user=own))

@@ -64,7 +64,8 @@ def test_a_packet_makes_users_and_folders_and_removal_takes_them_away(instance: 
         int(result.findtext("id") or 0)
         for result in instance.panel.results(
             f"<subdomain><add>{xml('parent', name)}<name>shop</name></add></subdomain><ftp-user><add>"
-            f"{xml('name', f'{login}-team')}{xml('password', PASSWORD)}{xml('webspace-id', pk)}</add></ftp-user>"
+            f"{xml('name', f'{login}-team')}{xml('password', PASSWORD)}<home>/httpdocs/a/b</home>"
+            f"<create-non-existent>true</create-non-existent>{xml('webspace-id', pk)}</add></ftp-user>"
         )
     )
     vhosts = instance.state / "vhosts"
@@ -74,12 +75,13 @@ def test_a_packet_makes_users_and_folders_and_removal_takes_them_away(instance: 
     rules = [root / ".security", root / f".Web.{login}-petr.security", shop / ".security", vhosts / other_name]
     wait_for("trees and rules are there", lambda: all(path.exists() for path in rules))
     wanted = {f"s{pk}", f"s{pk}-web", f"u{web_user}", f"f{ftp}"}
-    assert wanted <= users(instance)
+    wait_for("the users are there", lambda: wanted <= users(instance))
 
     main = f"s{pk}"
     wait_for("the owner has his rights", lambda: writes(instance, main, root / "httpdocs" / "index.html"))
     wait_for("so has the web user", lambda: writes(instance, f"u{web_user}", petr / "index.html"))
     wait_for("and the owner in the subdomain", lambda: writes(instance, main, shop / "httpdocs" / "index.html"))
+    wait_for("the home of the FTP account is there", (root / "httpdocs" / "a" / "b").is_dir)
     assert not writes(instance, main, root / "new")
     assert not writes(instance, main, vhosts / other_name / "httpdocs" / "x")
     assert not writes(instance, f"s{other}", root / "httpdocs" / "x")

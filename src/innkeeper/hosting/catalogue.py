@@ -116,6 +116,8 @@ PROPERTIES: dict[str, Property] = {
     "write_modify": Property("boolean", "Additional write and modify permissions", "false"),
     "wu_script": Property("boolean", "Scripting for web users", "false"),
 }
+# The folders of a domain that its owner fills.
+OWN_FOLDERS = ("httpdocs", "httpsdocs", "cgi-bin", "private")
 # What a web user may use.
 SERVICES = ("ssi", "php", "cgi", "perl", "python", "fastcgi", "write_modify")
 # Sent by old clients whatever the server; nothing of this kind is served.
@@ -188,8 +190,11 @@ def clean_services(values: Mapping[str, str]) -> dict[str, bool]:
     return result
 
 
-def clean_folder(field: str, text: str) -> str:
-    """A folder below a webspace's root, without slashes at its ends. Raises InvalidValue."""
+def clean_folder(field: str, text: str, *, made: bool = False) -> str:
+    """A folder below a webspace's root, without slashes at its ends. Raises InvalidValue.
+
+    `made` says that it is to be made if it is not there.
+    """
     if CONTROL.search(text) or "\n" in text or len(text) > 255:
         raise InvalidValue(
             f"{field}: it holds control characters, or more than 255 characters. Shorten it.", field=field
@@ -197,6 +202,10 @@ def clean_folder(field: str, text: str) -> str:
     parts = [part for part in text.strip().strip("/").split("/") if part]
     if ".." in parts or "." in parts:
         raise InvalidValue(f"{field}: {text!r} leaves the webspace. Give a folder below its root.", field=field)
+    if made and (not parts or parts[0] not in OWN_FOLDERS):
+        raise InvalidValue(
+            f"{field}: {text!r} cannot be made there. Give a folder in {', '.join(OWN_FOLDERS)}.", field=field
+        )
     return "/".join(parts)
 
 

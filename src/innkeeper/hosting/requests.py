@@ -134,7 +134,10 @@ class WebUserChanges:
 
 @dataclass(frozen=True, slots=True)
 class NewFTPAccount:
-    """An additional FTP account of a webspace. `home` is a folder below the webspace's root."""
+    """An additional FTP account of a webspace. `home` is a folder below the webspace's root.
+
+    `makes_home` asks that it is made if it is not there.
+    """
 
     webspace_id: int
     name: str
@@ -143,6 +146,7 @@ class NewFTPAccount:
     quota_bytes: int = -1
     may_read: bool = True
     may_write: bool = True
+    makes_home: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,7 @@ class FTPAccountChanges:
     quota_bytes: int | None = None
     may_read: bool | None = None
     may_write: bool | None = None
+    makes_home: bool = False
 
 
 @dataclass(frozen=True, slots=True)

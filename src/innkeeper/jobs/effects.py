@@ -43,3 +43,10 @@ def place_hosting(webspace_id: int) -> None:
     from innkeeper.jobs.hosting import place_hosting_task  # the hosting rooms call this module
 
     place_hosting_task.enqueue([webspace_id])
+
+
+def make_home(webspace_id: int, home: str) -> None:
+    """Make the folder of an FTP account below a webspace's root, soon after the commit, if it is not there."""
+    from innkeeper.jobs.hosting import make_home_task
+
+    make_home_task.enqueue(webspace_id, home)

@@ -16,8 +16,10 @@ from django.db import transaction
 from django_tasks import task
 
 from innkeeper.hostd.client import Client
+from innkeeper.hostd.file_client import FileRefusedError, Files
+from innkeeper.hostd.file_requests import HostingOf
 from innkeeper.hostd.hosting_accounts import Spec
-from innkeeper.hosting.models import PlacedTree, PlacedUser, Webspace
+from innkeeper.hosting.models import PlacedTree, PlacedUser, Site, Webspace
 from innkeeper.hosting.placement import hosting_accounts, system_users
 from innkeeper.jobs.backend import HOSTING
 from innkeeper.jobs.services import services
@@ -46,6 +48,25 @@ def place_all_hosting() -> None:
             failed.append(str(error))
     if failed:
         raise RuntimeError("; ".join(failed))
+
+
+@task(queue_name=HOSTING, lease_s=60, tries=12)
+def make_home_task(webspace_id: int, home: str) -> None:
+    """Make the folder of an FTP account, as the owner of the webspace: what the kernel refuses him is not made.
+
+    It is tried again while the webspace's tree is not there yet. Raises FileRefusedError.
+    """
+    site = Site.objects.filter(pk=webspace_id).first()
+    if site is None:
+        return
+    files = Files(services(), HostingOf(webspace_id, site.ascii_name))
+    names = home.split("/")
+    for depth in range(1, len(names) + 1):
+        try:
+            files.make_folder(tuple(names[:depth]))
+        except FileRefusedError as refusal:
+            if refusal.code != "exists":
+                raise
 
 
 @task(queue_name=HOSTING, lease_s=3_600)

@@ -14,7 +14,7 @@ from innkeeper.hosting.operations.logins import check_password, check_quota, req
 from innkeeper.hosting.operations.webspaces import lock_webspace
 from innkeeper.hosting.queries import find_ftp_account, find_webspace, permits
 from innkeeper.hosting.requests import FTPAccountChanges, NewFTPAccount
-from innkeeper.jobs.effects import place_hosting
+from innkeeper.jobs.effects import make_home, place_hosting
 
 
 def create_ftp_account(actor: Actor, request: NewFTPAccount) -> FTPAccount:
@@ -26,7 +26,7 @@ def create_ftp_account(actor: Actor, request: NewFTPAccount) -> FTPAccount:
     _require_right(actor, webspace.pk)
     name = names.system_user(request.name, field="name")
     check_quota(request.quota_bytes, field="quota")
-    home = catalogue.clean_folder("home", request.home)
+    home = catalogue.clean_folder("home", request.home, made=request.makes_home)
     password = check_password(request.password, name, crypt=False)
     with Operation(actor, "ftpuser.create") as operation:
         webspace = lock_webspace(webspace.pk)
@@ -51,6 +51,8 @@ def create_ftp_account(actor: Actor, request: NewFTPAccount) -> FTPAccount:
         secrets = {"system_user_password": request.password}
         operation.event(events.FTPUSER_CREATE, account.pk, new=_described(account), secrets=secrets)
         place_hosting(webspace.pk)
+        if request.makes_home:
+            make_home(webspace.pk, home)
     return account
 
 
@@ -60,7 +62,9 @@ def update_ftp_account(actor: Actor, account_id: int, changes: FTPAccountChanges
     _require_right(actor, account.webspace_id)
     name = None if changes.name is None else names.system_user(changes.name, field="name")
     check_quota(changes.quota_bytes, field="quota")
-    home = None if changes.home is None else catalogue.clean_folder("home", changes.home)
+    home = None
+    if changes.home is not None:
+        home = catalogue.clean_folder("home", changes.home, made=changes.makes_home)
     password = None
     if changes.password is not None:
         password = check_password(changes.password, name or account.name, crypt=False)
@@ -84,6 +88,8 @@ def update_ftp_account(actor: Actor, account_id: int, changes: FTPAccountChanges
         operation.audit("ftpuser", account.pk, account.name)
         secrets = {"system_user_password": changes.password} if changes.password else {}
         operation.event(events.FTPUSER_UPDATE, account.pk, old=before, new=_described(account), secrets=secrets)
+        if home is not None and changes.makes_home:
+            make_home(account.webspace_id, home)
     return account
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lxml import etree
 
-from innkeeper.core.errors import NotSupported
 from innkeeper.doors.xmlapi.call import Call, boolean_of, number_of, raw_text_of, text_of
 from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, number, select
 from innkeeper.doors.xmlapi.versions import Dialect
@@ -24,7 +23,6 @@ MISSING = "FTP account does not exist"
 
 def add(call: Call) -> None:
     """Create an FTP account."""
-    _refuse_making_home(call.element)
     webspace = _webspace(call)
     quota = number_of(call.element, "quota")
     may_read, may_write = _permissions(call.element)
@@ -38,6 +36,7 @@ def add(call: Call) -> None:
             quota_bytes=catalogue.UNLIMITED if quota is None else quota,
             may_read=may_read is not False,
             may_write=may_write is not False,
+            makes_home=bool(boolean_of(call.element, "create-non-existent")),
         ),
     )
     with call.result() as writer:
@@ -57,7 +56,6 @@ def delete(call: Call) -> None:
 def set_(call: Call) -> None:
     """Change FTP accounts."""
     values = call.element[1]
-    _refuse_making_home(values)
     may_read, may_write = _permissions(values)
     changes = FTPAccountChanges(
         name=text_of(values, "name"),
@@ -66,13 +64,9 @@ def set_(call: Call) -> None:
         quota_bytes=number_of(values, "quota"),
         may_read=may_read,
         may_write=may_write,
+        makes_home=bool(boolean_of(values, "create-non-existent")),
     )
     answer_each(call, _selected(call), lambda each: update_ftp_account(call.actor, each.pk, changes), empty=True)
-
-
-def _refuse_making_home(element: etree._Element) -> None:
-    if boolean_of(element, "create-non-existent"):
-        raise NotSupported("create-non-existent: folders are made by their owner. Make the folder, and leave this out.")
 
 
 def _permissions(element: etree._Element) -> tuple[bool | None, bool | None]:
