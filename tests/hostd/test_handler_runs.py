@@ -106,6 +106,14 @@ def test_what_forks_away_is_ended_with_its_run(hostd: Client, instance: Instance
     assert not marked(mark)
 
 
+def test_one_that_forks_faster_than_all_processes_are_looked_at_is_caught(hostd: Client, instance: Instance) -> None:
+    mark = f"9{os.getpid()}.35"
+    away = "use POSIX; for (1..40) { fork or last } while ($n++ < 20000 and not fork) { POSIX::setsid() }"
+    path = script(instance, f"/usr/bin/perl -e '{away}' {mark}")
+    assert run(hostd, path).exit_status == 0
+    assert not marked(mark)
+
+
 def test_a_command_that_never_ends_is_ended(hostd: Client, instance: Instance) -> None:
     mark = f"9{os.getpid()}.32"
     path = script(instance, f"trap '' TERM; echo begun; setsid sleep {mark} & while :; do sleep {mark}; done")

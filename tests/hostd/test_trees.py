@@ -156,6 +156,29 @@ def test_a_move_that_was_killed_between_its_halves_is_finished(vhosts: Path) -> 
     assert graves(vhosts) == ["s17"]
 
 
+def test_a_grave_deeper_than_any_stack_is_deleted_and_one_that_stays_keeps_no_other(
+    vhosts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees.ensure(vhosts, FIRST, OWNERS)
+    fd = os.open(vhosts / "first.example" / "httpdocs", os.O_RDONLY)
+    for _ in range(1_100):
+        os.mkdir("d", dir_fd=fd)
+        below = os.open("d", os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(fd)
+    trees.ensure(vhosts, SECOND, OWNERS)
+    assert trees.bury(vhosts, FIRST) and trees.bury(vhosts, SECOND)
+    real = trees._delete
+    monkeypatch.setattr(trees, "_delete", lambda graves, name: not name.startswith("s17") and real(graves, name))
+    assert trees.empty_grave(vhosts, 0) == 1
+    with pytest.raises(TreeError, match="cannot be deleted"):
+        trees.empty_grave(vhosts, 0)
+    monkeypatch.undo()
+    assert trees.empty_grave(vhosts, 0) == 0
+    assert graves(vhosts) == []
+
+
 def test_a_removed_account_lies_in_a_grave_and_a_new_one_begins_empty(vhosts: Path) -> None:
     for spec in (FIRST, ANNA, SHOP):
         trees.ensure(vhosts, spec, OWNERS)

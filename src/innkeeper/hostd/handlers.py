@@ -55,6 +55,7 @@ class Handlers:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._lock = threading.Condition()
+        self._ending = threading.Lock()  # two would take each other's children, and then kill strangers
         self._idle: list[_Runner] = []
         self._runs: set[str] = set()
         self._session = os.getsid(0)
@@ -149,7 +150,7 @@ class Handlers:
             if clean:
                 self._give(one)
             else:
-                self._drop(one)
+                self._drop(one, was_clean=False)
 
     def _take(self) -> _Runner:
         with self._lock:
@@ -166,13 +167,16 @@ class Handlers:
         with self._lock:
             self._idle.append(one)
 
-    def _drop(self, one: _Runner) -> None:
-        """Let a runner end, with all that it runs. If it was killed, what it had is ours to end."""
+    def _drop(self, one: _Runner, *, was_clean: bool = True) -> None:
+        """Let a runner end, with all that it runs. If it was killed, or left something, that is ours to end."""
         one.channel.close()
-        if status := one.process.wait():
+        status = one.process.wait()
+        if status:
             log.error("a runner ended with status %d", status)
-            if not runner.end_children(lambda session: session != self._session):
-                log.error("processes of a handler do not end")
+        if status or not was_clean:
+            with self._ending:
+                if not runner.end_children(lambda session: session != self._session):
+                    log.error("processes of a handler do not end")
 
 
 def _start() -> _Runner:

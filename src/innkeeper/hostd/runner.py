@@ -32,6 +32,7 @@ TERM_S = 2.0
 """How long a program that took too long has between the request to end and its death."""
 
 KILL_S = 10.0
+CHASES = 200
 PART = 65536
 SCRIPT_BYTES = 65536
 PROCESSES = 1024
@@ -200,6 +201,7 @@ def end_children(which: Callable[[int], bool]) -> bool:
     deadline = time.monotonic() + KILL_S
     me = os.getpid()
     while time.monotonic() < deadline:
+        _chase(which)
         below: dict[int, list[tuple[int, str]]] = {}
         mine = []
         for name in os.listdir("/proc"):  # noqa: PTH208 - see above
@@ -221,6 +223,33 @@ def end_children(which: Callable[[int], bool]) -> bool:
                 continue
         time.sleep(0.002)
     return False
+
+
+def _chase(which: Callable[[int], bool]) -> None:
+    """Kill children as long as the kernel lists some: nothing comes between looking and killing.
+
+    A program may live no longer than it takes to fork the next one, and is gone when all processes were looked at.
+    """
+    path = f"/proc/self/task/{os.getpid()}/children"
+    for _ in range(CHASES):
+        try:
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - see above
+                pids = [int(pid) for pid in file.read(PART).split()]
+        except OSError:  # a kernel that lists none
+            return
+        mine = [
+            pid for pid in pids if (found := _stat(pid)) is not None and found[0] == os.getpid() and which(found[1])
+        ]
+        if not mine:
+            return
+        for pid in mine:
+            # Nobody but us takes the status of an ended child, so its number is still its own.
+            os.kill(pid, signal.SIGKILL)
+        for pid in mine:
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                continue
 
 
 def _kill(pid: int, start: str) -> None:
