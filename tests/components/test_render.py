@@ -51,7 +51,9 @@ def test_keys_of_whole_domains_are_not_suppressed() -> None:
 
 
 def test_postgresql_is_asked_through_proxymap_and_sqlite_directly() -> None:
-    assert "proxy:pgsql:" in files(POSTGRESQL)["postfix/main.cf"].text
+    assert not re.search(r"(?<!proxy:)pgsql:", files(POSTGRESQL)["postfix/main.cf"].text)
+    master = files(POSTGRESQL)["postfix/master.cf"].text
+    assert len(re.findall(r"pgsql:", master)) == 2, "the few processes that resolve addresses ask themselves"
     main = files(SQLITE)["postfix/main.cf"].text
     assert "proxy:" not in main
     assert "sqlite:${config_directory}/sql/aliases.cf" in main
