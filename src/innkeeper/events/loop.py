@@ -110,9 +110,9 @@ class Pool:
             return {id: most[id] - count[id] for id in most}, AT_ONCE_EACH
 
     def is_busy(self) -> bool:
-        """Whether there is more to do than threads are at."""
+        """Whether more waits than a handler's threads take at once: then a new event would wait anyway."""
         with self._lock:
-            return any(self._waiting.values())
+            return sum(map(len, self._waiting.values())) > AT_ONCE_EACH
 
     def is_empty(self) -> bool:
         with self._lock:
