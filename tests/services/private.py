@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -30,8 +31,8 @@ _sites = count(1)
 
 
 def free_port_base() -> int:
-    """A number for `--port-base` at which every port is free."""
-    for base in range(20000, 50000, 10):
+    """A number for `--port-base` at which every port is free; a random one, so that runs side by side do not meet."""
+    for base in random.sample(range(20000, 50000, 10), 100):
         try:
             for port in DEFAULT_PORTS.values():
                 mail_clients.probe_free(port + base)
