@@ -7,11 +7,13 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tarfile
 import tempfile
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +22,14 @@ from typing import Any
 
 import pytest
 
-from innkeeper.hostd import archive
+from innkeeper.hostd import archive, become, file_actions
+from innkeeper.hostd import files as hostd_files
 from innkeeper.hostd.become import ChildFailedError, Identity, TimeUpError, run_as
-from innkeeper.hostd.client import Client
-from innkeeper.hostd.file_actions import FileActions
+from innkeeper.hostd.client import Client, HostdError
+from innkeeper.hostd.file_actions import CHILDREN, OF_ONE, FileActions
 from innkeeper.hostd.file_client import FileRefusedError, Files
 from innkeeper.hostd.file_requests import FILE_REQUESTS, HostingOf, SetRights, TellRights
-from innkeeper.hostd.files import _DO
+from innkeeper.hostd.files import _DO, refusable
 from innkeeper.hostd.requests import BadRequestError, Request, parse
 from innkeeper.hostd.server import Server
 
@@ -152,6 +155,47 @@ def test_the_child_is_the_account_and_nothing_more(instance: Any) -> None:
     assert told["status"]["NoNewPrivs"] == "1"
     assert told["back"] == "no"
     assert told["descriptors"] <= 5  # the three of every process, the answer, and the folder being listed
+
+
+def test_what_fills_the_memory_is_refused(instance: Any) -> None:
+    told, _ = run_as(Identity.of(f"{instance.name}-s17"), lambda: refusable(lambda: (len(bytearray(1 << 30)), ())))
+    assert told == {"refused": "too-large", "limit": "objects"}
+
+
+def test_one_who_stops_his_children_keeps_nobody_waiting(
+    files: Files, client: Client, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = hostd_files.do
+
+    def do(folder: int, request: Any) -> Any:
+        if request.account.webspace == 17:  # as his own processes can, which are the same user
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return real(folder, request)
+
+    monkeypatch.setattr(hostd_files, "do", do)
+    monkeypatch.setattr(hostd_files, "SECONDS", 0.0001)
+    monkeypatch.setattr(become, "GRACE_S", 3.0)
+    monkeypatch.setattr(file_actions, "PATIENCE_S", 0.01)
+    said: list[str] = []
+
+    def ask() -> None:
+        try:
+            files.look(("httpdocs",))
+        except (FileRefusedError, HostdError) as error:
+            said.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(CHILDREN + 1)]
+    for thread in threads:
+        thread.start()
+    while said.count("busy") < CHILDREN + 1 - OF_ONE:
+        time.sleep(0.01)
+    monkeypatch.setattr(hostd_files, "SECONDS", 10.0)
+    assert Files(client, HostingOf(18, DOMAIN)).look(("httpdocs",)).is_folder
+    assert len(said) == CHILDREN + 1 - OF_ONE  # his own still lie there
+    for thread in threads:
+        thread.join()
+    monkeypatch.undo()
+    assert files.look(("httpdocs",)).is_folder
 
 
 def test_nobody_becomes_root() -> None:

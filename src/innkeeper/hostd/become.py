@@ -19,6 +19,9 @@ from innkeeper.instance.parent import end_with_parent
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 MAX_DESCRIPTORS = 4
+MAX_MEMORY_BYTES = 1 << 30
+"""With what hostd itself has. An account may have folders of more names than the machine has memory for."""
+
 GRACE_S = 2.0
 _PR_SET_NO_NEW_PRIVS = 38
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -125,6 +128,7 @@ def _child(
 
 def _become(identity: Identity) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     os.setgroups(identity.groups)
     os.setresgid(identity.gid, identity.gid, identity.gid)
     os.setresuid(identity.uid, identity.uid, identity.uid)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +22,17 @@ from innkeeper.permissions.server import hosting
 from innkeeper.permissions.server.history import MetadataError
 
 CHILDREN = 8
+OF_ONE = 3
+"""Of one webspace at once: its own processes can stop its children, which must keep nobody else's waiting."""
+
+ASKED_OF_ONE = 6
+"""Of one webspace at once, those that wait included: each holds a connection."""
+
 PATIENCE_S = 5.0
+
+
+class BusyError(Exception):
+    """Too many requests are being done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,9 @@ class FileActions:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._slots = threading.BoundedSemaphore(CHILDREN)
+        self._changed = threading.Condition()
+        self._asked: Counter[int] = Counter()
+        self._running: Counter[int] = Counter()
 
     def do(self, request: FileRequest) -> Carried:
         """Do a request as the account that it is about. Raises ChildFailedError."""
@@ -46,18 +60,42 @@ class FileActions:
         except LookupError:
             return Carried({"refused": "no-account"}, ())
         try:
-            if not self._slots.acquire(timeout=PATIENCE_S):
-                return Carried({"refused": "busy"}, ())
-            try:
+            with self._room(request.account.webspace):
                 if isinstance(request, TellRights | SetRights):
                     return Carried(self._rights(request, identity, root), ())
                 seconds = files.MAX_SECONDS.get(type(request), files.SECONDS)
                 value, descriptors = run_as(identity, lambda: files.do(root, request), keep=[root], seconds=seconds)
-            finally:
-                self._slots.release()
+        except BusyError:
+            return Carried({"refused": "busy"}, ())
         finally:
             os.close(root)
         return Carried(value, _regular(descriptors))
+
+    @contextmanager
+    def _room(self, webspace: int) -> Iterator[None]:
+        """Wait for room among all children and among those of a webspace. Raises BusyError."""
+
+        def is_there() -> bool:
+            return self._running[webspace] < OF_ONE and self._running.total() < CHILDREN
+
+        with self._changed:
+            if self._asked[webspace] >= ASKED_OF_ONE:
+                raise BusyError
+            self._asked[webspace] += 1
+            try:
+                if not self._changed.wait_for(is_there, PATIENCE_S):
+                    raise BusyError
+            except BusyError:
+                self._asked -= Counter([webspace])
+                raise
+            self._running[webspace] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._asked -= Counter([webspace])
+                self._running -= Counter([webspace])
+                self._changed.notify_all()
 
     def _rights(self, request: TellRights | SetRights, identity: Identity, root: int) -> dict[str, Any]:
         """What an object has is read as the account; the rules about it are root's to read and write."""

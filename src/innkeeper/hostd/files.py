@@ -89,6 +89,8 @@ def refusable(work: Callable[[], Answer]) -> Answer:
         return {"refused": "time"}, ()
     except RecursionError:
         return {"refused": "too-deep"}, ()
+    except MemoryError:
+        return {"refused": "too-large", "limit": "objects"}, ()
     except OSError as error:
         return {"refused": refusal_of(error)}, ()
 
