@@ -167,6 +167,19 @@ def test_a_store_that_writes_nothing_remembers(tree):
 # Each EntryFlags bit alone.
 
 
+def test_a_set_gid_bit_that_meant_nothing_does_not_become_a_groups_power(tree, tmp_path):
+    make(tree, "docs/tool", "docs/real")
+    os.chmod(tree / "docs/tool", 0o2744)
+    os.chmod(tree / "docs/real", 0o2755)
+    before = snapshot(tree)
+    done = applied(tree, entry("alice", "docs", ALL, "ReadAndExecute"), journal=tmp_path)
+    assert stat.S_IMODE((tree / "docs/tool").stat().st_mode) == 0o754
+    assert stat.S_IMODE((tree / "docs/real").stat().st_mode) == 0o2755
+    folder, _ = journal.find_run(tmp_path, done.name)
+    undo(PosixStore(compiled(tree)), folder, str(tree))
+    assert snapshot(tree) == before
+
+
 def test_0x1_denies(tree):
     make(tree, "a/f")
     applied(tree, entry("alice", "a", ALL, "FullAccess", "0x1"))

@@ -83,6 +83,10 @@ class PosixStore:
                 special |= stat.S_ISVTX
             if measures.root_owned:
                 uid = 0
+        elif not state.mode & stat.S_IXGRP:
+            # Set-gid means nothing on a file that its group cannot execute, so its owner could set it for any group. A
+            # list may let the group execute, and must not turn it into that group's power.
+            special &= ~stat.S_ISGID
         acl = self.translator.access(ground, now, uid, gid)
         # Bits that the mask hides grant nothing; where they are the whole difference, nothing is written.
         if (uid, gid) == (state.uid, state.gid) and acl == posix_acl.make(
@@ -104,9 +108,12 @@ class PosixStore:
     ) -> None:
         """Turn old into new.
 
-        Owner first, for it clears bits; then the lists, which set the mode bits; special bits last.
+        Owner first, for it clears bits; then the lists, which set the mode bits; special bits last. Those that a file
+        loses go before its list lets anybody execute it.
         """
         plain = isinstance(target, int)
+        if not is_folder and (lost := old.mode & ~new.mode & 0o7000):
+            _chmod(target, old.mode & ~lost, follow=follow)
         owner_changed = old.uid != new.uid or old.gid != new.gid
         if owner_changed:
             os.chown(target, new.uid, new.gid, follow_symlinks=plain or follow)
@@ -121,8 +128,8 @@ class PosixStore:
                 os.setxattr(target, DEFAULT, new.default, 0, follow_symlinks=plain or follow)
         if is_folder and (owner_changed or (old.mode ^ new.mode) & 0o7000):
             os.chmod(target, new.mode)  # noqa: PTH101 (a descriptor)
-        elif owner_changed and new.mode & 0o7000:
-            os.chmod(target, new.mode, follow_symlinks=plain or follow)  # noqa: PTH101
+        elif new.mode & 0o7000 and (owner_changed or new.mode & ~old.mode & 0o7000):
+            _chmod(target, new.mode, follow=follow)
 
     def dump(self, state: PosixState) -> Any:
         """As a list of numbers and hexadecimal text."""
@@ -159,3 +166,15 @@ class PosixStore:
         if state.default:
             text += f" default {posix_acl.describe(posix_acl.unpack(state.default), user, group)}"
         return text
+
+
+def _chmod(target: int | str, mode: int, *, follow: bool) -> None:
+    """Set the mode bits of a file. The system has no call that does it by name without following a link."""
+    if follow or isinstance(target, int):
+        os.chmod(target, mode)  # noqa: PTH101 (a descriptor, or a name of one)
+        return
+    descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
