@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,19 +12,15 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 from django.db import connections
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from innkeeper.accounts.models import Account
 from innkeeper.hosting.models import Site
 from innkeeper.mail.models import MailAccount
+from tests.chromium import CHROMIUM
 from tests.people import PASSWORD, make_account, make_mailbox, make_site
 
 THREADS = 6
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -89,16 +84,6 @@ def server(django_db_setup: None) -> Iterator[str]:
         httpd.disconnect()
 
 
-@pytest.fixture(scope="session")
-def chromium(server: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Playwright's loop runs in this thread; Django's guard against that is for servers.
-        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def admin(transactional_db: None) -> Account:
     return make_account("admin", "admin", contact_name="Administrator")
@@ -130,7 +115,7 @@ def is_complaint(message: ConsoleMessage) -> bool:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, server: str, transactional_db: None, settings: Any) -> Iterator[Open]:
+def open_page(server: str, chromium: Browser, transactional_db: None, settings: Any) -> Iterator[Open]:
     """A page of a new browser. What the console says against it fails the test."""
     # The thread serves plain HTTP, where browsers keep no cookie of this prefix.
     settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "session", "form"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from itertools import count
+from typing import TYPE_CHECKING
 
 import pytest
 
 from services.cluster import Cluster
 from services.private import Account, PrivateInstance, Site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 _databases = count(1)
 
@@ -63,3 +67,18 @@ def site(instance: PrivateInstance, home: Site) -> Site:
 def charlie(instance: PrivateInstance, home: Site) -> Account:
     """A correspondent on another site, who can read what comes back to him."""
     return instance.site(Site.fresh_name("elsewhere"), home).account("charlie")
+
+
+@pytest.fixture
+def page(instance: PrivateInstance, chromium: Browser) -> Iterator[Page]:
+    """The panel in a browser, in which the administrator has logged in."""
+    address = f"https://127.0.0.1:{instance.ports['panel']}"
+    with chromium.new_context(base_url=address, ignore_https_errors=True) as context:
+        found = context.new_page()
+        found.set_default_timeout(10_000)
+        found.goto("/login/")
+        found.get_by_label("User name or mail address").fill("admin")
+        found.get_by_label("Password").fill(instance.panel.password)
+        found.get_by_role("button", name="Log in").click()
+        found.wait_for_url("**/mail/")
+        yield found

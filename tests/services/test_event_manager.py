@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from services.mail_clients import wait_for
 from services.private import PrivateInstance, Site
-from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM
 
 pytestmark = [
     pytest.mark.browser,
@@ -45,22 +45,6 @@ def folder() -> Iterator[Path]:
     (made / "test-handler.sh").chmod(0o755)
     yield made
     shutil.rmtree(made)
-
-
-@pytest.fixture
-def page(instance: PrivateInstance) -> Iterator[Page]:
-    """The panel, in which the administrator has logged in."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        found = browser.new_page(base_url=f"https://127.0.0.1:{instance.ports['panel']}", ignore_https_errors=True)
-        found.set_default_timeout(10_000)
-        found.goto("/login/")
-        found.get_by_label("User name or mail address").fill("admin")
-        found.get_by_label("Password").fill(instance.panel.password)
-        found.get_by_role("button", name="Log in").click()
-        found.wait_for_url("**/mail/")
-        yield found
-        browser.close()
 
 
 def test_a_handler_made_in_the_panel_writes_each_new_client_to_its_log(

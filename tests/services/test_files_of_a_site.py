@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from services.mail_clients import wait_for
 from services.private import PASSWORD, PrivateInstance, Site, xml
-from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs the Debian package chromium"),
 ]
-
-
-@pytest.fixture
-def page(instance: PrivateInstance) -> Iterator[Page]:
-    """The panel, in which the administrator has logged in."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        found = browser.new_page(base_url=f"https://127.0.0.1:{instance.ports['panel']}", ignore_https_errors=True)
-        found.set_default_timeout(10_000)
-        found.goto("/login/")
-        found.get_by_label("User name or mail address").fill("admin")
-        found.get_by_label("Password").fill(instance.panel.password)
-        found.get_by_role("button", name="Log in").click()
-        found.wait_for_url("**/mail/")
-        yield found
-        browser.close()
 
 
 def test_a_site_is_filled_and_its_rights_are_set_in_the_panel(
