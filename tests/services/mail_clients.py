@@ -128,7 +128,18 @@ def logs_in(port: int, login: str, password: str) -> bool:
 
 
 def messages(port: int, login: str, password: str, folder: str = "INBOX") -> list[EmailMessage]:
-    """All messages of a folder, oldest first."""
+    """All messages of a folder, oldest first.
+
+    Sessions of a name that is renamed or removed are looked for twice, half a second apart; one of the name's new
+    account may be ended with them, as one of a restart may be. A mail program then comes again, and so does this.
+    """
+    try:
+        return _messages(port, login, password, folder)
+    except imaplib.IMAP4.abort:
+        return _messages(port, login, password, folder)
+
+
+def _messages(port: int, login: str, password: str, folder: str) -> list[EmailMessage]:
     session = imap(port, login, password)
     try:
         session.select(folder, readonly=True)
@@ -140,7 +151,10 @@ def messages(port: int, login: str, password: str, folder: str = "INBOX") -> lis
             found.append(message_from_bytes(data[0][1], policy=policy.default))
         return found  # type: ignore[return-value]
     finally:
-        session.logout()
+        try:
+            session.logout()
+        except imaplib.IMAP4.abort:
+            session.shutdown()
 
 
 def quota_bytes(port: int, login: str, password: str) -> int | None:
