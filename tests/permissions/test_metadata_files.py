@@ -14,6 +14,7 @@ from innkeeper.permissions.rules.document import EMPTY, MAX_BYTES, Document
 from innkeeper.permissions.rules.entry import read_rule, read_rules
 from innkeeper.permissions.rules.finding import RuleError
 from innkeeper.permissions.rules.lint import CODES, lint
+from innkeeper.permissions.server.history import MetadataError, replace
 
 FILE = """<?xml version="1.0" encoding="utf-8"?>
 <!-- Who owns the library -->
@@ -86,11 +87,21 @@ def test_any_value_survives(values):
     assert [element.get("Account") for element in parsed] == values
 
 
-def test_saving_is_whole_and_private(tmp_path):
+def test_saving_is_whole_and_private_and_what_a_crash_left_is_no_hindrance(tmp_path):
     path = tmp_path / ".security"
-    Document(FILE).save(path)
+    (tmp_path / ".security.new").write_text("<half")
+    replace(path, Document(FILE).encoded())
     assert path.read_text() == FILE
     assert path.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in tmp_path.iterdir()] == [".security"]
+
+
+def test_nothing_is_saved_that_could_not_be_read_again(tmp_path):
+    path = tmp_path / ".security"
+    replace(path, Document(FILE).encoded())
+    with pytest.raises(MetadataError, match="Take rules out first"):
+        replace(path, b" " * (MAX_BYTES + 1))
+    assert path.read_text() == FILE
     assert [entry.name for entry in tmp_path.iterdir()] == [".security"]
 
 
@@ -100,7 +111,7 @@ def test_other_encodings_are_read_and_saved_as_utf8(tmp_path):
     path.write_bytes(text.encode("windows-1252"))
     loaded = Document.load(path)
     assert loaded.entries[0].get("Account") == "müller"
-    loaded.save(path)
+    path.write_bytes(loaded.encoded())
     assert Document.load(path).entries[0].get("Account") == "müller"
 
 

@@ -166,20 +166,6 @@ class Document:
         """The text as it is saved: in UTF-8."""
         return _with_utf8_declaration(self.text).encode()
 
-    def save(self, path: Path, mode: int = 0o600) -> None:
-        """Write the text to a file, complete or not at all."""
-        temporary = path.with_name(f".{path.name}.new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(self.encoded())
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
     @cached_property
     def _line_starts(self) -> list[int]:
         return [0, *(match.end() for match in re.finditer("\n", self.text))]

@@ -215,7 +215,12 @@ def read_trusted(path: Path, folder: int | None = None) -> bytes | None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Put a file of root's alone in the place of another, in one step and on the disk."""
+    """Put a file of root's alone in the place of another, in one step and on the disk.
+
+    Raises: MetadataError for one that could not be read again, OSError.
+    """
+    if len(data) > MAX_BYTES:
+        raise MetadataError(f"{path} would have {len(data)} bytes; at most {MAX_BYTES} are read. Take rules out first.")
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
