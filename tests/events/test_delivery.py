@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from innkeeper.core.models import OutboxEvent
 from innkeeper.events import claims
-from innkeeper.events.claims import Claim, Verdict
+from innkeeper.events.claims import Claim, Result, Verdict
 from innkeeper.events.dispatch import DEEPEST, PARKED, dispatch
 from innkeeper.events.models import Attempt, Delivery, EventHandler
 
@@ -158,6 +158,20 @@ def test_higher_priority_starts_first_and_equal_ones_by_creation() -> None:
     runs = Runs(lambda claim: Verdict.FAILED if claim.handler.pk == first.pk else Verdict.DONE)
     runs.settle()
     assert [made[0] for made in runs.made] == [high.pk, first.pk, second.pk, low.pk]
+
+
+@pytest.mark.parametrize(("one", "other"), [(50, 50), (51, 50)])
+def test_the_next_handler_of_an_event_waits_until_the_one_before_it_was_tried(one: int, other: int) -> None:
+    handlers = [handler(priority=one), handler(priority=other)]
+    raised(1)
+    dispatch()
+    order = []
+    for _ in handlers:
+        [claim] = claims.claim(claims.due().handlers, {}, 4, tests=False)
+        order.append(claim.handler.pk)
+        assert claims.claim(claims.due().handlers, {}, 4, tests=False) == []
+        claims.record([Result(claim.id, claim.handler.pk, 1, Verdict.DONE, timezone.now(), 5, exit_status=0)])
+    assert order == [each.pk for each in handlers]
 
 
 def test_a_paused_or_waiting_handler_of_higher_priority_holds_nobody_back() -> None:

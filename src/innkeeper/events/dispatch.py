@@ -95,12 +95,12 @@ def dispatch(limit: int = BATCH) -> int:
 
 
 def _fan_out(cursor: Any, events: Sequence[_Event]) -> None:
-    """A delivery for each event and enabled handler; the highest priority first."""
+    """A delivery for each event and enabled handler. Which goes first is said when they are claimed."""
     condition, names = among("event", sorted({each.event for each in events}))
     lock = " FOR SHARE" if connection.features.has_select_for_update else ""
     cursor.execute(
         f"SELECT id, event, priority FROM events_eventhandler WHERE enabled AND {condition}"
-        f" ORDER BY priority DESC, id{lock}",
+        f" ORDER BY id{lock}",
         [names],
     )
     handlers: dict[str, list[tuple[int, int]]] = {}
