@@ -99,8 +99,7 @@ def _fan_out(cursor: Any, events: Sequence[_Event]) -> None:
     condition, names = among("event", sorted({each.event for each in events}))
     lock = " FOR SHARE" if connection.features.has_select_for_update else ""
     cursor.execute(
-        f"SELECT id, event, priority FROM events_eventhandler WHERE enabled AND {condition}"
-        f" ORDER BY id{lock}",
+        f"SELECT id, event, priority FROM events_eventhandler WHERE enabled AND {condition} ORDER BY id{lock}",
         [names],
     )
     handlers: dict[str, list[tuple[int, int]]] = {}
