@@ -351,6 +351,63 @@ def test_the_trash_gives_back_and_is_emptied_by_age(files: Files, root: Path) ->
     assert files.trashed() == ([], 0)
 
 
+def test_trash_of_any_depth_is_deleted(files: Files, root: Path) -> None:
+    """Deeper than Python's stack; it was built by going down, so no path names its bottom."""
+    alice = root.joinpath("httpdocs").stat()
+    top = root / ".trash" / "1-000000000000"
+    top.mkdir()
+    (top / "origin").write_text("httpdocs/deep")
+    fd = os.open(top, os.O_RDONLY)
+    for depth in range(1_500):
+        name = "item" if not depth else "d"
+        os.mkdir(name, dir_fd=fd)
+        os.close(os.open(f"{name}/file", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+        os.chown(f"{name}/file", alice.st_uid, alice.st_gid, dir_fd=fd)
+        below = os.open(name, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        os.fchown(below, alice.st_uid, alice.st_gid)
+        fd = below
+    os.close(fd)
+    os.chown(top, alice.st_uid, alice.st_gid)
+    assert files.empty_trash(0) == 1
+    assert list((root / ".trash").iterdir()) == []
+
+
+def test_pages_of_the_longest_paths_and_links_fit_into_an_answer(files: Files, root: Path) -> None:
+    alice = root.joinpath("httpdocs").stat()
+    target = os.fsdecode(b"\xff" * 4_000)
+    for number in range(500):
+        (root / "httpdocs" / str(number)).symlink_to(target)
+    page = files.page(("httpdocs",), count=500)
+    assert len(page.entries) == 500 and all(len(entry.target) <= 200 for entry in page.entries)
+    origin = b"/".join([b"\xff" * 255] * 90)
+    for number in range(500):
+        place = root / ".trash" / f"{number}-000000000000"
+        place.mkdir()
+        (place / "origin").write_bytes(origin)
+        (place / "item").touch()
+        os.chown(place, alice.st_uid, alice.st_gid)
+        os.chown(place / "origin", alice.st_uid, alice.st_gid)
+    told, total = files.trashed(100, count=400)
+    assert (len(told), total, told[0].key) == (400, 500, "399-000000000000")
+    assert all(item.path[0] == "…" and 2 <= len(item.path) < 6 for item in told)
+
+
+def test_a_thousand_of_the_longest_names_are_one_request(files: Files, root: Path) -> None:
+    longest = [os.fsdecode(b"\xff" * 250 + b"%04d" % number) for number in range(1_000)]
+    outcomes, _ = files.trash(("httpdocs",), longest)
+    assert len(outcomes) == 1_000 and set(outcomes.values()) == {"missing"}
+
+
+def test_who_is_kept_from_a_file_is_kept_from_what_replaces_it(files: Files, root: Path) -> None:
+    upload(files, ("httpdocs",), "config.php", b"password")
+    subprocess.run(["setfacl", "-d", "-m", "u:www-data:r", root / "httpdocs"], check=True)
+    subprocess.run(["setfacl", "-m", "u:www-data:-", root / "httpdocs/config.php"], check=True)
+    upload(files, ("httpdocs",), "config.php", b"another", replace=True)
+    told = subprocess.run(["getfacl", "-cp", root / "httpdocs/config.php"], check=True, capture_output=True, text=True)
+    assert "user:www-data:---" in told.stdout
+
+
 def test_a_forged_origin_leads_nowhere(files: Files, root: Path) -> None:
     upload(files, ("httpdocs",), "a", b"")
     _, (key,) = files.trash(("httpdocs",), ["a"])

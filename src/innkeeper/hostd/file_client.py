@@ -55,7 +55,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Trashed:
-    """An object in the trash, with the path that it had and the second when it came."""
+    """An object in the trash, with the path that it had (the end of a very long one) and the second when it came."""
 
     entry: Entry
     key: str
@@ -151,9 +151,9 @@ class Files:
         keys = [outcome["key"] for outcome in told.values() if "key" in outcome]
         return {name: outcome.get("refused", "") for name, outcome in told.items()}, keys
 
-    def trashed(self) -> tuple[list[Trashed], int]:
-        """The latest objects in the trash, and how many there are."""
-        told = self._ask("files_trash_list")
+    def trashed(self, start: int = 0, *, count: int = 100) -> tuple[list[Trashed], int]:
+        """A page of the trash, the latest first, and how many objects there are."""
+        told = self._ask("files_trash_list", start=start, count=count)
         found = []
         for item in told["entries"]:
             key, came, path = item.pop("key"), item.pop("came"), tuple(item.pop("path"))

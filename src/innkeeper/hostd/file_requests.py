@@ -142,7 +142,10 @@ class ToTrash(FileRequest):
 
 @dataclass(frozen=True, slots=True)
 class ListTrash(FileRequest):
-    """What the trash holds."""
+    """One page of the trash."""
+
+    start: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +316,7 @@ FILE_REQUESTS: dict[str, tuple[type[FileRequest], dict[str, Callable[[Any], Any]
     "files_make_folder": (MakeFolder, {"path": _target}),
     "files_move": (Move, {"path": _object, "target": _target}),
     "files_trash": (ToTrash, {"path": _path, "names": _names}),
-    "files_trash_list": (ListTrash, {}),
+    "files_trash_list": (ListTrash, {"start": _within(0, 10**9), "count": _within(1, MAX_PAGE)}),
     "files_trash_restore": (Restore, {"keys": _keys}),
     "files_trash_empty": (EmptyTrash, {"older_than": _within(0, 10**9)}),
     "files_archive": (

@@ -37,7 +37,7 @@ from innkeeper.hostd.file_requests import (
     ToTrash,
     WriteUpload,
 )
-from innkeeper.hostd.folders import described, entry, exchange, is_there, move, opened, readable
+from innkeeper.hostd.folders import described, entry, exchange, is_there, move, opened, readable, take_rights
 
 MAX_LISTED = 50_000
 UNFINISHED_S = 24 * 3600
@@ -195,11 +195,11 @@ def _end_upload(root: int, request: EndUpload) -> Answer:
 
 
 def _replace(root: int, folder: int, request: EndUpload, fd: int) -> None:
-    """Let a complete upload take the place of a file, which leaves its mode behind and goes to the trash."""
+    """Let a complete upload take the place of a file, which goes to the trash and leaves its rights behind."""
     old = os.stat(request.name, dir_fd=folder, follow_symlinks=False)
     if not stat.S_ISREG(old.st_mode):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    os.fchmod(fd, stat.S_IMODE(old.st_mode) & 0o777)
+    take_rights(fd, folder, request.name, old)
     hidden = _hidden(request.token)
     exchange(folder, hidden, request.name)
     trash.put(root, folder, hidden, (*request.path, request.name))
@@ -243,14 +243,14 @@ def _to_trash(root: int, request: ToTrash) -> Answer:
 
 
 def _list_trash(root: int, request: ListTrash) -> Answer:
-    return trash.listed(root), ()
+    return trash.listed(root, request.start, request.count), ()
 
 
 def _restore(root: int, request: Restore) -> Answer:
     outcomes: dict[str, Any] = {}
     for key in request.keys:
         try:
-            outcomes[key] = {"path": trash.restore(root, key)}
+            outcomes[key] = {"path": trash.told_of(trash.restore(root, key))}
         except OSError as error:
             outcomes[key] = {"refused": refusal_of(error)}
     return outcomes, ()

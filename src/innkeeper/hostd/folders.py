@@ -12,8 +12,12 @@ from typing import Any
 
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+MAX_TARGET = 200
+"""Letters of a link's target that are told: a page of the longest must fit into an answer."""
+
 _NO_REPLACE, _EXCHANGE = 1, 2
 _libc = ctypes.CDLL(None, use_errno=True)
+_LIST = "system.posix_acl_access"
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
 
@@ -64,7 +68,8 @@ def described(folder: int, name: str, st: os.stat_result) -> dict[str, Any]:
     }
     if told["kind"] == "link":
         with contextlib.suppress(OSError):
-            told["target"] = os.readlink(name, dir_fd=folder)
+            target = os.readlink(name, dir_fd=folder)
+            told["target"] = target if len(target) <= MAX_TARGET else target[: MAX_TARGET - 1] + "…"
     return told
 
 
@@ -93,6 +98,23 @@ def move(source: int, name: str, target: int, new_name: str) -> None:
 def exchange(folder: int, one: str, other: str) -> None:
     """Let two objects of a folder change names, in one step."""
     _rename(folder, one, folder, other, _EXCHANGE)
+
+
+def take_rights(fd: int, folder: int, name: str, st: os.stat_result) -> None:
+    """Give an opened file the mode and the list of another: who was kept from that is kept from what replaces it.
+
+    Raises OSError.
+    """
+    path = f"/proc/self/fd/{folder}/{name}"
+    os.fchmod(fd, stat.S_IMODE(st.st_mode) & 0o777)
+    try:
+        os.setxattr(fd, _LIST, os.getxattr(path, _LIST, follow_symlinks=False))
+    except OSError as error:
+        if error.errno not in (errno.ENODATA, errno.EOPNOTSUPP):
+            raise
+        with contextlib.suppress(OSError):  # it may have inherited one, and the other had none
+            os.removexattr(fd, _LIST)
+            os.fchmod(fd, stat.S_IMODE(st.st_mode) & 0o777)
 
 
 def _rename(source: int, name: str, target: int, new_name: str, flags: int) -> None:

@@ -18,7 +18,7 @@ from innkeeper.hostd.file_requests import FileRequest
 from innkeeper.hostd.hosting_accounts import BIGGEST_ID, DOMAIN, HOSTINGS, KEY, KINDS, NAME, Spec
 from innkeeper.hostd.trees import Move
 
-MAX_LINE_BYTES = 512 * 1024
+MAX_LINE_BYTES = 2 * 1024 * 1024  # a thousand of the longest names of files, each byte written as six
 MAX_ITEMS = 2_000
 
 USERNAME = re.compile(r"[a-z0-9!#$&'*/=?^_`{|}~.-]{1,64}@[a-z0-9.-]{1,253}")

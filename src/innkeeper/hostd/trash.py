@@ -11,16 +11,18 @@ import errno
 import os
 import re
 import secrets
-import shutil
 import stat
 import time
 from typing import Any
 
 from innkeeper.hostd.file_requests import MAX_DEPTH, MAX_NAME_BYTES, TRASH
 from innkeeper.hostd.folders import FOLDER, described, is_there, move, names_in, opened, readable
+from innkeeper.hostd.removal import remove
 
 ITEM, ORIGIN = "item", "origin"
-MAX_TOLD = 1_000
+MAX_TOLD_BYTES = 1_000
+"""Of the path that an object had: a page of the longest must fit into an answer."""
+
 _NO_ORIGIN = FileNotFoundError(errno.ENOENT, "the note is no path")
 _KEY = re.compile(r"(\d{1,12})-[0-9a-f]{12}")
 _MAX_ORIGIN_BYTES = MAX_DEPTH * (MAX_NAME_BYTES + 1)
@@ -47,15 +49,23 @@ def put(root: int, folder: int, name: str, origin: tuple[str, ...]) -> str:
     return key
 
 
-def listed(root: int) -> dict[str, Any]:
-    """The latest objects in the trash, each with its key and the path that it had."""
+def listed(root: int, start: int, count: int) -> dict[str, Any]:
+    """A page of the trash, the latest first: each object with its key and the path that it had."""
     told = []
     keys = _keys(root)
-    for key in sorted(keys, key=lambda key: (-_came(key), key))[:MAX_TOLD]:
+    for key in sorted(keys, key=lambda key: (-_came(key), key))[start : start + count]:
         with contextlib.suppress(OSError), opened(root, (TRASH, key)) as place:
             st = os.stat(ITEM, dir_fd=place, follow_symlinks=False)
-            told.append(described(place, ITEM, st) | {"key": key, "came": _came(key), "path": _origin(place)})
+            told.append(described(place, ITEM, st) | {"key": key, "came": _came(key), "path": told_of(_origin(place))})
     return {"entries": told, "total": len(keys)}
+
+
+def told_of(path: list[str]) -> list[str]:
+    """As much of a path's end as is told."""
+    size, kept = 0, len(path) - 1
+    while kept > 0 and (size := size + len(os.fsencode(path[kept])) + 1) <= MAX_TOLD_BYTES - MAX_NAME_BYTES:
+        kept -= 1
+    return path if not kept else ["…", *path[kept:]]
 
 
 def restore(root: int, key: str) -> list[str]:
@@ -88,8 +98,7 @@ def empty(root: int, older_than: int) -> int:
     with opened(root, (TRASH,)) as trash:
         for key in due:
             try:
-                _open_up(trash, key)
-                shutil.rmtree(key, dir_fd=trash)
+                remove(trash, key)
                 gone += 1
             except FileNotFoundError:
                 continue
@@ -98,17 +107,6 @@ def empty(root: int, older_than: int) -> int:
     if failed is not None and not gone:
         raise failed
     return gone
-
-
-def _open_up(folder: int, name: str) -> None:
-    """Let the account delete what it has closed to itself. Only what is its own can be opened."""
-    with readable(folder, name) as fd, os.scandir(fd) as entries:
-        for item in entries:
-            if item.is_dir(follow_symlinks=False):
-                if item.stat(follow_symlinks=False).st_mode & 0o700 != 0o700:
-                    with contextlib.suppress(OSError):
-                        os.chmod(item.name, 0o700, dir_fd=fd)
-                _open_up(fd, item.name)
 
 
 def _keys(root: int) -> list[str]:

@@ -137,10 +137,10 @@ def look(files: SiteFiles, path: Path) -> Entry:
         return files.files.look(path)
 
 
-def trashed(files: SiteFiles) -> tuple[list[Trashed], int]:
-    """The latest objects in the trash, and how many there are."""
+def trashed(files: SiteFiles, start: int = 0) -> tuple[list[Trashed], int]:
+    """A page of the trash, the latest first, and how many objects there are."""
     with answered():
-        return files.files.trashed()
+        return files.files.trashed(start, count=PAGE)
 
 
 def opened(files: SiteFiles, path: Path) -> tuple[Entry, IO[bytes]]:

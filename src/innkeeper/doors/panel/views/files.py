@@ -126,14 +126,19 @@ def folder(request: PanelRequest, number: int) -> HttpResponse:
     return show_folder(request, files, path_in(request.GET))
 
 
+def start_in(request: PanelRequest) -> int:
+    """The number of the first object that a page shows."""
+    start = request.GET.get("start", "0")
+    return int(start) if start.isascii() and start.isdigit() and len(start) < 9 else 0
+
+
 def show_folder(request: PanelRequest, files: SiteFiles, path: Path, *, status: int = 200, **more: Any) -> HttpResponse:
     """The page of a folder, with what went wrong with a form on it."""
     sort = request.GET.get("sort", "name")
     descending, order = sort.startswith("-"), sort.removeprefix("-")
     if order not in ORDERS:
         raise Http404
-    start = request.GET.get("start", "0")
-    first = int(start) if start.isascii() and start.isdigit() and len(start) < 9 else 0
+    first = start_in(request)
     try:
         page = queries.folder(files, path, order=order, descending=descending, start=first)
     except Refused as refusal:
@@ -303,7 +308,8 @@ def trash(request: PanelRequest, number: int) -> HttpResponse:
         else:
             _restore(request, files, request.POST.getlist("key"))
         return redirect("panel:files-trash", number)
-    found, total = queries.trashed(files)
+    first = start_in(request)
+    found, total = queries.trashed(files, first)
     rows = [
         {
             "key": item.key,
@@ -319,7 +325,9 @@ def trash(request: PanelRequest, number: int) -> HttpResponse:
         "site": files.site,
         "rows": rows,
         "icons": ICONS,
-        "more": total > len(rows),
+        "total": ngettext("{n} object", "{n} objects", total).format(n=total),
+        "earlier": f"?start={max(0, first - PAGE)}" if first else "",
+        "later": f"?start={first + PAGE}" if first + PAGE < total else "",
         "days": operations.TRASH_KEPT_S // 86400,
     }
     return render(request, "panel/files_trash.html", context)
