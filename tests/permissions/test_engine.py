@@ -24,7 +24,7 @@ from innkeeper.permissions.rules.finding import RuleError
 from innkeeper.permissions.stores.null import NullStore
 from innkeeper.permissions.stores.posix import PosixStore
 
-ALL = "ThisFolderSubfoldersAndFiles"
+ALL, HERE = "ThisFolderSubfoldersAndFiles", "ThisObjectOnly"
 
 
 def access(path):
@@ -252,6 +252,15 @@ def test_any_path_with_a_mask_finds_files_at_every_depth(tree):
 # Errors.
 
 
+def test_a_literal_path_means_names_that_would_be_masks(tree):
+    odd = "a*/what?\\[x] %y%/ b "
+    make(tree, odd, "a*/other", "ab/plain", "[c]1", "c1")
+    applied(tree, entry("alice", odd, HERE, "Read", Literal="1"), entry("bob", "[c]*", "FilesOnly", "Read", "0x80"))
+    files = [path for path in tree.rglob("*") if path.is_file()]
+    assert [path for path in files if ALICE in users(path)] == [tree / odd]
+    assert [path for path in files if BOB in users(path)] == [tree / "[c]1"]
+
+
 def test_a_rule_for_what_is_not_there_stops_before_the_first_write(tree):
     make(tree, "a/f")
     before = snapshot(tree)
@@ -269,7 +278,8 @@ def test_0x8_goes_on_after_an_error(tree):
         entry("nobody-here", "a", ALL, "Read", "0x8"),
     )
     assert users(tree / "a/f") == {ALICE: 4}
-    assert [problem.code for problem in done.report.problems] == ["not-there"]
+    assert done.report.problems == []
+    assert [(item.code, item.line) for item in done.report.absent] == [("not-there", 3)]
 
 
 def test_an_unknown_account_stops_before_the_first_write(tree):

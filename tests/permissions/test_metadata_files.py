@@ -11,7 +11,7 @@ from lxml import etree
 
 from innkeeper.permissions.rules import vocabulary
 from innkeeper.permissions.rules.document import EMPTY, MAX_BYTES, Document
-from innkeeper.permissions.rules.entry import read_rule, read_rules
+from innkeeper.permissions.rules.entry import naming, read_rule, read_rules
 from innkeeper.permissions.rules.finding import RuleError
 from innkeeper.permissions.rules.lint import CODES, lint
 from innkeeper.permissions.server.history import MetadataError, replace
@@ -85,6 +85,17 @@ def test_any_value_survives(values):
     assert [element.get("Account") for element in text.entries] == [value.strip() for value in values]
     parsed = etree.fromstring(text.text.encode()).findall("Entry")
     assert [element.get("Account") for element in parsed] == values
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="/"), min_size=1)
+
+
+@given(st.lists(NAMES.filter(lambda name: name not in (".", "..") and name.isprintable()), min_size=1, max_size=4))
+def test_any_name_of_a_file_can_be_written_into_a_rule(names):
+    values = {"AccounType": "1", "Account": "a", "Path": "/", "AceFlags": "0x0", "AccessMask": "Read"}
+    made = Document(EMPTY).with_entry(values | {"EntryFlags": "0x0"} | naming(names))
+    rule = read_rule(made, made.entries[0])
+    assert (rule.sub_path, rule.file_mask) == (tuple(names), None)
 
 
 def test_saving_is_whole_and_private_and_what_a_crash_left_is_no_hindrance(tmp_path):

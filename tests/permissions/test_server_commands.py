@@ -156,11 +156,38 @@ def test_a_rule_for_what_is_gone_stops_no_other(server, run):
     (docs / "index.html").unlink()
     (docs / "data").chmod(0o2777)
     code, text = run("hosting", "--apply", "--domain", "example.com")
-    assert code == 1, text
+    assert code == 0, text
     assert (docs / "data").stat().st_mode & 0o777 == 0o770
+    code, found = run("hosting", "--check", "--domain", "example.com", "--json")
+    assert (code, {item["code"] for item in found["runs"][0]["absent"]}) == (0, {"not-there"})
     (docs / "index.html").symlink_to("/etc/passwd")
     assert run("hosting", "--apply", "--domain", "example.com")[0] == 1
     hosting.instantiate(server, [DOMAIN], "alice", "again")
+    (docs / "index.html").unlink()
+    assert run("drift", docs / "index.html", "--adopt")[0] == 0
+    assert "index.html" not in (server.vhosts / "example.com/.security").read_text()
+    assert run("drift", docs / "index.html", "--adopt")[0] == 2
+
+
+def test_what_is_adopted_again_takes_the_place_of_what_was(server, run):
+    run("hosting", "--instantiate", "--all")
+    odd = server.vhosts / "example.com/httpdocs/100%*.html"
+    odd.write_text("")
+    run("hosting", "--apply", "--all")
+    rules = server.vhosts / "example.com/.security"
+    before = rules.read_text()
+    counts = []
+    for mode in (0o604, 0o666, 0o666, 0o604):
+        odd.chmod(mode)
+        code, text = run("drift", odd, "--adopt")
+        assert code == 0, text
+        assert run("drift", odd) == (0, ""), "what was adopted is what the rules say"
+        counts.append(rules.read_text().count("100%*.html"))
+    assert counts[0] == counts[3]
+    assert run("history", "--domain", "example.com", "--json")[1]["versions"][-1]["why"].startswith("adopted")
+    odd.unlink()
+    run("drift", odd, "--adopt")
+    assert rules.read_text() == before
 
 
 def test_what_no_rule_can_say_is_only_restored(server, run):

@@ -33,17 +33,16 @@ from innkeeper.permissions.policy import Policy
 from innkeeper.permissions.posix import acl as posix_acl
 from innkeeper.permissions.posix.bits import R, W, X
 from innkeeper.permissions.rules.document import Document, Element
-from innkeeper.permissions.rules.entry import read_rule
+from innkeeper.permissions.rules.entry import can_be_named, names_below, naming, read_rule
 from innkeeper.permissions.rules.finding import RuleError
 from innkeeper.permissions.rules.vocabulary import ACE_FLAGS, ace_flags_name, mask_name
 from innkeeper.permissions.server import hosting, running
+from innkeeper.permissions.server.drift import STRICT, STRICT_DENY
 from innkeeper.permissions.server.history import MetadataError
 from innkeeper.permissions.server.layout import INSTANCE, Layout
 from innkeeper.permissions.server.running import How
 from innkeeper.permissions.stores.posix import PosixState
 
-# With 0x8: what the rule is about may be removed by then, and that must not stop the rules of all else.
-STRICT, STRICT_DENY = "0x108", "0x109"
 DENIABLE = READ_DATA | WRITE_DATA | APPEND_DATA | EXECUTE
 """What a rule of an owner may deny. To deny more would make a folder root's, and then he could not take it back."""
 
@@ -62,9 +61,9 @@ class Place:
     instance: hosting.Instance
 
     @property
-    def sub_path(self) -> str:
+    def sub_path(self) -> dict[str, str]:
         """The object's place as rules write it."""
-        return "\\".join((self.domain, *self.path))
+        return naming((self.domain, *self.path))
 
 
 class RightsRefusedError(Exception):
@@ -108,7 +107,7 @@ def critical(place: Place, uid: int) -> str:
         return "rules"
     if uid == 0:
         return "of-root"
-    return "" if _can_be_named(below) else "name"
+    return "" if can_be_named(below) else "name"
 
 
 def explained(policy: Policy, root: int, path: tuple[str, ...], about: str) -> Answer:
@@ -277,7 +276,7 @@ def _changed(place: Place, document: Document, request: SetRights, *, is_folder:
             who["Domain"] = "Unix Group"
     about = who | {
         "Path": "[HTTPD_VHOSTS_D]",
-        "SubPath": place.sub_path,
+        **place.sub_path,
         "AceFlags": request.applies if is_folder else "ThisObjectOnly",
     }
     entries = []
@@ -291,12 +290,12 @@ def _changed(place: Place, document: Document, request: SetRights, *, is_folder:
 def _own_entries(place: Place, document: Document, sid: Sid) -> Iterable[Element]:
     """The entries about an object and an account that owners have set: those without a tag."""
     name = place.layout.principals().name(sid).removeprefix("@")
+    here = (place.domain, *place.path)
     for element in document.entries:
-        path = element.get("SubPath").replace("/", "\\").strip("\\")
         is_meant = element.get("SidStr") == sid or (
             not element.get("SidStr") and element.get("Account").casefold() == name.casefold()
         )
-        if path == place.sub_path and is_meant and not element.get("Tag"):
+        if names_below(element.values) == here and is_meant and not element.get("Tag"):
             yield element
 
 
@@ -309,11 +308,6 @@ def _own_rule(place: Place, sid: Sid) -> dict[str, Any] | None:
         found["deny" if rule.deny else "allow"] |= rule.access_mask
         found["applies"] = next(name for name, flags in ACE_FLAGS.items() if flags == rule.ace_flags)
     return found if found["applies"] else None
-
-
-def _can_be_named(path: tuple[str, ...]) -> bool:
-    """True if rules can name an object: they know masks, both slashes, and no bytes that are no text."""
-    return all(name.isprintable() and not set(name) & set("\\*?[]%") and name.strip() == name for name in path)
 
 
 def kernel_identity(place: Place, about: str) -> Identity | None:

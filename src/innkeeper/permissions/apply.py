@@ -13,7 +13,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 from innkeeper.permissions import journal
 from innkeeper.permissions.policy import Node, Policy
 from innkeeper.permissions.report import Problem, Report
-from innkeeper.permissions.rules.finding import Finding, RuleError
+from innkeeper.permissions.rules.finding import Finding, RuleError, Severity
 from innkeeper.permissions.rules.vocabulary import EntryFlag
 from innkeeper.permissions.stores.base import Store
 from innkeeper.permissions.walk import FOLDER, StoppedError, Walker, Watcher, kept_directory
@@ -87,7 +87,10 @@ def run(policy: Policy, store: Store[Any], root_path: str, options: Options | No
             raise RuleError(fatal)
         report = Report()
         for finding in missing:
-            report.problem(Problem(root_path, finding.code, finding.message, (str(finding).split(": ")[0],)))
+            if finding.code == "not-there":
+                report.absent.append(replace(finding, severity=Severity.WARNING))
+            else:
+                report.problem(Problem(root_path, finding.code, finding.message, (str(finding).split(": ")[0],)))
         if policy.root.leave_alone:
             report.skipped["left alone"] += 1
             return Run(report)

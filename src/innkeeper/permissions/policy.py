@@ -330,4 +330,5 @@ def _below(aces: tuple[Ace, ...]) -> tuple[tuple[Ace, ...], ...]:
 
 
 def _pattern(mask: str) -> re.Pattern[str]:
-    return re.compile(translate("*" if mask == "*.*" else mask))
+    """A mask as an expression. It knows ``*`` and ``?``, and no classes: a bracket is a letter of the name."""
+    return re.compile(translate("*" if mask == "*.*" else mask.replace("[", "[[]")))

@@ -62,8 +62,8 @@ def run_code(report: Report, *, dry: bool = False) -> int:
 
 def summary(report: Report, verb: str) -> None:
     """Print the counts of a run and what went wrong in it."""
-    for problem in report.problems:
-        err(problem)
+    for item in (*report.absent, *report.problems):
+        err(item)
     skipped = "".join(f", {count} {reason}" for reason, count in sorted(report.skipped.items()))
     out(
         f"{report.folders} folders and {report.files} files looked at, {report.changed} {verb}, "

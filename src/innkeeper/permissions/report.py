@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from innkeeper.permissions.rules.finding import Finding
+
 # Every code of a run, with its meaning; the documentation is checked against this table.
 CODES = {
     "acl-too-large": "the list does not fit into the file system's space for it",
@@ -65,6 +67,8 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     problem_count: int = 0
     stopped: str = ""
+    # Rules that say to go on, about what is not there: nothing differs from them.
+    absent: list[Finding] = field(default_factory=list)
 
     @property
     def objects(self) -> int:
@@ -89,6 +93,7 @@ class Report:
         self.problem_count += other.problem_count
         self.problems += other.problems[: MAX_PROBLEMS - len(self.problems)]
         self.stopped = self.stopped or other.stopped
+        self.absent += other.absent
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data."""
@@ -99,5 +104,5 @@ class Report:
                 {"path": item.path, "code": item.code, "message": item.message, "rules": list(item.rules)}
                 for item in self.problems
             ],
-            "stopped": self.stopped,
+            "absent": [finding.as_dict() for finding in self.absent], "stopped": self.stopped,
         }  # fmt: skip

@@ -51,6 +51,11 @@ class Element:
     end: int
     attributes: dict[str, Attribute] = field(hash=False)
 
+    @property
+    def values(self) -> dict[str, str]:
+        """Every attribute's value as it is written."""
+        return {name: attribute.value for name, attribute in self.attributes.items()}
+
     def get(self, name: str, default: str = "") -> str:
         """The value of an attribute, without the blanks around it."""
         found = self.attributes.get(name)

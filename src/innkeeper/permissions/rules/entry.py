@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from innkeeper.permissions.nt import rights
@@ -21,6 +21,10 @@ from innkeeper.permissions.rules.vocabulary import (
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|\d{1,10}")
 _MASKED = re.compile(r"[*?]")
+# In an entry with Literal="1", SubPath holds names as they are: "/" alone parts them, and none is a mask. It is ours:
+# Windows has no names that need it.
+LITERAL = "Literal"
+_NEEDS_LITERAL = re.compile(r"[*?\\]")
 _REQUIRED = ("Account", "Path", "AceFlags", "AccessMask", "EntryFlags")
 
 
@@ -69,6 +73,36 @@ class Rule:
         return f"{verb} {self.account} {what}"
 
 
+def names_below(values: Mapping[str, str]) -> tuple[str, ...]:
+    """What an entry's SubPath names, from above to below; a file mask is the last."""
+    text = values.get("SubPath", "")
+    if not is_literal(values):
+        text = text.strip().replace("\\", "/")
+    return tuple(part for part in text.split("/") if part not in ("", "."))
+
+
+def is_literal(values: Mapping[str, str]) -> bool:
+    """True for an entry whose SubPath holds no masks."""
+    return values.get(LITERAL, "").strip() == "1"
+
+
+def joined(names: Iterable[str], values: Mapping[str, str]) -> str:
+    """The SubPath of these names in an entry with such values."""
+    return ("/" if is_literal(values) else "\\").join(names)
+
+
+def naming(names: Sequence[str]) -> dict[str, str]:
+    """The attributes with which an entry is about exactly these names."""
+    literal = any(_NEEDS_LITERAL.search(name) or name.strip() != name for name in names)
+    values = {LITERAL: "1"} if literal else {}
+    return {"SubPath": joined(names, values)} | values
+
+
+def can_be_named(names: Iterable[str]) -> bool:
+    """False where a name is no text that a file of rules could hold, or that could be shown on one line."""
+    return all(map(str.isprintable, names))
+
+
 def read_rules(documents: Iterable[Document]) -> tuple[list[Rule], list[Finding]]:
     """The rules of several files, numbered through in order, and what cannot be read in them."""
     rules: list[Rule] = []
@@ -93,6 +127,9 @@ def read_rule(document: Document, element: Element, number: int = 0) -> Rule:
             reader.wrong("missing", f"the attribute {name} is missing", name)
     kind_name = "AccounType" if "AccounType" in element.attributes else "AccountType"
     kind = element.get(kind_name)
+    if element.get(LITERAL, "0") not in ("0", "1"):
+        message = "Literal is 0 (SubPath may end in a mask) or 1 (its names are meant as they are)"
+        reader.wrong("literal", message, LITERAL)
     if kind not in ("0", "1"):
         reader.wrong("account-type", "AccounType is 0 (well-known account) or 1 (account of the system)", kind_name)
     if "Account" in element.attributes and not element.get("Account") and not element.get("SidStr"):
@@ -157,8 +194,8 @@ class _Reader:
     def path(self) -> tuple[str, tuple[str, ...], str | None]:
         """Path, the folders below it, and the file mask at the end."""
         path = self.element.get("Path").replace("\\", "/")
-        sub = self.element.get("SubPath").replace("\\", "/")
-        parts = [part for part in sub.split("/") if part not in ("", ".")]
+        values = self.element.values
+        parts = list(names_below(values))
         if "Path" in self.element.attributes and not path:
             self.wrong("path", "the path is empty; write / for the root", "Path")
         if path.isdecimal() or re.fullmatch(r"<\d+>", path):
@@ -171,19 +208,21 @@ class _Reader:
             self.wrong("drive", f"{path} names a drive; write the folder's path, for example /srv/data", "Path")
         elif path.startswith("//"):
             self.wrong("network-path", f"{path} names another machine; write a path of this one", "Path")
-        for name, value in (("Path", path), ("SubPath", sub)):
-            if ".." in value.split("/"):
+        for name, found in (("Path", path.split("/")), ("SubPath", parts)):
+            if ".." in found:
                 self.wrong("leaves-root", "a path may not contain ..", name)
-            if "\0" in value:
+            if any("\0" in part for part in found):
                 self.wrong("path", "a path may not contain a zero byte", name)
         # The mask may stand at the end of either attribute, whichever completes the path.
         file_mask = None
-        if parts and _MASKED.search(parts[-1]):
+        masked = [] if is_literal(values) else [part for part in parts if _MASKED.search(part)]
+        if masked and masked == parts[-1:]:
             file_mask = parts.pop()
+            masked = []
         elif not parts and path != "*" and _MASKED.search(path.rpartition("/")[2]):
             path, _, file_mask = path.rpartition("/")
             path = path or "/"
-        if any(_MASKED.search(part) for part in parts) or (path != "*" and _MASKED.search(path)):
+        if masked or (path != "*" and _MASKED.search(path)):
             self.wrong(
                 "mask-in-folder",
                 "a mask may only stand in the last part of the path",

@@ -29,6 +29,7 @@ CODES = {
     "encoding": "the encoding is not read, or the bytes are not valid in it",
     "entry-flags": "EntryFlags is not a number",
     "leaves-root": "the path contains ..",
+    "literal": "Literal is neither 0 nor 1",
     "mask-in-folder": "a mask stands in a folder's name",
     "missing": "a required attribute is missing",
     "network-path": "the path names another machine",

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from innkeeper.permissions.nt.sid import Sid
-from innkeeper.permissions.rules.document import Document, Element
-from innkeeper.permissions.rules.entry import Rule
+from innkeeper.permissions.rules.document import Document
+from innkeeper.permissions.rules.entry import LITERAL, Rule, joined, names_below
 from innkeeper.permissions.rules.vocabulary import PLACEHOLDER, tag_named
 
 # What makes two entries the same rule; unknown attributes and blanks do not.
-_COMPARED = ("Account", "Domain", "Path", "AceFlags", "AccessMask", "EntryFlags", "Tag", "Tag2", "Template")
+_COMPARED = ("Account", "Domain", "Path", "AceFlags", "AccessMask", "EntryFlags", "Tag", "Tag2", "Template", LITERAL)
 # In an instance, says which template an entry comes from; the entry goes with the template, and no other does.
 TEMPLATE = "Template"
 
@@ -45,7 +45,7 @@ def instance_entries(
     known = {tag.casefold(): account for tag, account in accounts.items()}
     entries = []
     for element in template.entries:
-        values = {name: attribute.value for name, attribute in element.attributes.items()}
+        values = element.values
         if element.get("Account").casefold() == PLACEHOLDER.casefold():
             account = known.get(element.get("Tag").casefold())
             if account is None:
@@ -54,9 +54,8 @@ def instance_entries(
             values |= {kind: "1", "Account": account.name, "SidStr": account.sid}
             if account.domain:
                 values["Domain"] = account.domain
-        below = element.get("SubPath").replace("/", "\\").strip("\\")
         if _is_in_account(element.get("Path")):
-            values["SubPath"] = "\\".join(part for part in (folder, below) if part)
+            values["SubPath"] = joined((*folder.split("\\"), *names_below(values)), values)
         if name:
             values[TEMPLATE] = name
         entries.append(values)
@@ -65,7 +64,7 @@ def instance_entries(
 
 def add(instance: Document, entries: list[dict[str, str]]) -> Document:
     """Add the entries that are not there yet."""
-    present = {_key(_values(element)) for element in instance.entries}
+    present = {_key(element.values) for element in instance.entries}
     new = {key: values for values in entries if (key := _key(values)) not in present}
     return instance.with_entries(new.values())
 
@@ -73,7 +72,7 @@ def add(instance: Document, entries: list[dict[str, str]]) -> Document:
 def remove(instance: Document, entries: list[dict[str, str]]) -> Document:
     """Take out exactly these entries; what else stands in the file stays."""
     keys = {_key(values) for values in entries}
-    return instance.without_all(element for element in instance.entries if _key(_values(element)) in keys)
+    return instance.without_all(element for element in instance.entries if _key(element.values) in keys)
 
 
 def remove_template(instance: Document, name: str) -> Document:
@@ -83,11 +82,13 @@ def remove_template(instance: Document, name: str) -> Document:
 
 def move(instance: Document, old: str, new: str) -> Document:
     """Let the entries of an account that was renamed be about its new folder."""
+    folder = tuple(old.split("\\"))
     for number in range(len(instance.entries)):
         element = instance.entries[number]
-        below = element.get("SubPath").replace("/", "\\").strip("\\")
-        if _is_in_account(element.get("Path")) and (below == old or below.startswith(f"{old}\\")):
-            instance = instance.with_value(element, "SubPath", new + below[len(old) :])
+        below = names_below(element.values)
+        if _is_in_account(element.get("Path")) and below[: len(folder)] == folder:
+            moved = joined((*new.split("\\"), *below[len(folder) :]), element.values)
+            instance = instance.with_value(element, "SubPath", moved)
     return instance
 
 
@@ -117,10 +118,5 @@ def remove_account(instance: Document, name: str, sid: Sid | None = None) -> Doc
     )
 
 
-def _values(element: Element) -> dict[str, str]:
-    return {name: attribute.value for name, attribute in element.attributes.items()}
-
-
 def _key(values: Mapping[str, str]) -> tuple[str, ...]:
-    sub_path = values.get("SubPath", "").replace("/", "\\").strip(" \\")
-    return (*(values.get(name, "").strip().casefold() for name in _COMPARED), sub_path)
+    return (*(values.get(name, "").strip().casefold() for name in _COMPARED), *names_below(values))

@@ -8,7 +8,7 @@ from innkeeper.permissions import policies
 from innkeeper.permissions.principals import Principals, UnknownAccountError
 from innkeeper.permissions.rules import template
 from innkeeper.permissions.rules.document import EMPTY, Document
-from innkeeper.permissions.rules.entry import read_rules
+from innkeeper.permissions.rules.entry import joined, names_below, read_rules
 from innkeeper.permissions.rules.finding import Finding, RuleError, Severity
 from innkeeper.permissions.rules.vocabulary import EntryFlag
 from innkeeper.permissions.server import disk, hosting
@@ -52,9 +52,9 @@ def of_domain(layout: Layout, domain: str) -> Document:
         if by_tag.get(plain.get("Tag", "").casefold()) == plain.get("Account"):
             plain |= {"Account": "Null", "AccounType": "0"}
             plain.pop("Domain", None)
-        below = plain.get("SubPath", "").replace("/", "\\").strip("\\")
-        if below == domain or below.startswith(f"{domain}\\"):
-            plain["SubPath"] = below[len(domain) :].strip("\\")
+        below = names_below(plain)
+        if below[:1] == (domain,):
+            plain["SubPath"] = joined(below[1:], plain)
         entries.append(plain)
     return Document(EMPTY).with_entries(entries)
 
@@ -114,12 +114,11 @@ def into_account(source: Document, name: str, principals: Principals) -> hosting
 
 
 def _values(document: Document) -> list[Entry]:
-    return [{name: found.value for name, found in element.attributes.items()} for element in document.entries]
+    return [element.values for element in document.entries]
 
 
-def _identity(values: Entry) -> frozenset[tuple[str, str]]:
+def _identity(values: Entry) -> tuple[object, ...]:
     """What makes two rules the same wherever they come from."""
-    left_out = ("SidStr", template.TEMPLATE, "Domain", "AccounType", "AccountType")
-    return frozenset(
-        (name, value.strip().replace("/", "\\").casefold()) for name, value in values.items() if name not in left_out
-    )
+    left_out = ("SidStr", template.TEMPLATE, "Domain", "AccounType", "AccountType", "SubPath")
+    said = {(name, value.strip().casefold()) for name, value in values.items() if name not in left_out}
+    return frozenset(said), names_below(values)

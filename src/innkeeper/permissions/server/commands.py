@@ -200,7 +200,7 @@ def _adopt(scope: drift.Scope, arguments: argparse.Namespace) -> int:
     if arguments.json:
         as_json({"path": str(arguments.path), "file": str(file) if file else None})
     elif file:
-        out(f"{file} says now what {arguments.path} has")
+        out(f"{file} was changed and says now what {printing.printable(str(arguments.path))} has")
     else:
         out(f"{arguments.path} is as the rules say")
     return printing.IN_ORDER

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from innkeeper.permissions.posix import acl as posix_acl
 from innkeeper.permissions.posix.acl import Acl
 from innkeeper.permissions.posix.bits import rights
 from innkeeper.permissions.principals import Principals
+from innkeeper.permissions.printing import printable
 from innkeeper.permissions.rules.document import EMPTY, Document
+from innkeeper.permissions.rules.entry import can_be_named, names_below, naming
 from innkeeper.permissions.server import disk, hosting
 from innkeeper.permissions.server.history import Metadata, MetadataError
 from innkeeper.permissions.server.layout import Layout
@@ -25,6 +27,8 @@ from innkeeper.permissions.stores.posix import PosixState
 ADOPTED = "adopted.xml"
 _CHILDREN = "SubfoldersAndFilesOnly"
 _HERE = "ThisObjectOnly"
+# With 0x8: what the rule is about may be removed by then, and that must not stop the rules of all else.
+STRICT, STRICT_DENY = "0x108", "0x109"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,31 +87,62 @@ def all_scopes(layout: Layout) -> list[Scope]:
 
 
 def adopt(scope: Scope, who: str) -> Path | None:
-    """Write rules that say of one object what it has now; the file that they went into, or None if nothing differs.
+    """Let the rules say of one object what it has now; the file that was changed, or None if they do.
 
-    The rules are tried before they are written: what they cannot say is refused. The caller holds the lock.
+    Rules that were adopted for it before give way to the new ones, and those about what is gone go. Rules are tried
+    before they are written: what they cannot say is refused. The caller holds the lock.
 
     Raises: MetadataError, RuleError, OSError.
     """
-    policy = scope.policy()
-    found = explain.explain(policy, str(scope.root), scope.start, [], [])
-    if not found.drift:
-        return None
     metadata, prefix = _file_for(scope)
-    data = metadata.read()
-    document = metadata.document() if data is not None else Document(EMPTY, str(metadata.path))
-    path = (*prefix, *scope.start)
+    place = {"Path": "[HTTPD_VHOSTS_D]" if scope.domain else "/", **naming((*prefix, *scope.start))}
+    document = metadata.document() if metadata.read() is not None else Document(EMPTY, str(metadata.path))
+    own = [element for element in document.entries if _is_adopted(element.values, place)]
+    base = document.without_all(own)
+    try:
+        if not _explained(scope, scope.policy()).drift:
+            return None
+    except (FileNotFoundError, NotADirectoryError):
+        if not own:
+            raise
+        metadata.write(base.encoded(), who, f"{'/'.join(scope.start)} is gone")
+        return metadata.path
+    policy = scope.policy({metadata.path: base})
+    found = _explained(scope, policy)
+    if not can_be_named(scope.start):
+        raise _not_sayable(found.path, "a name that no rule can hold")
+    if not found.drift:
+        metadata.write(base.encoded(), who, f"{found.path} needs no rule of its own any more")
+        return metadata.path
     # What one account gets may reach others as well, so if naming what differs is not enough, all is named.
     for whole in (False, True):
-        entries = _entries(policy.principals, found.wanted, found.now, path, in_domain=bool(scope.domain), whole=whole)
-        changed = document.with_entries(entries)
-        trial = scope.policy({metadata.path: changed})
-        if entries and not explain.explain(trial, str(scope.root), scope.start, [], []).drift:
+        entries = _entries(policy.principals, found.wanted, found.now, place, whole=whole)
+        changed = base.with_entries(entries)
+        if entries and not _explained(scope, scope.policy({metadata.path: changed})).drift:
             metadata.write(changed.encoded(), who, f"adopted what {found.path} has")
             return metadata.path
-    raise MetadataError(
-        f"{found.path} cannot be adopted: no rule can say what it has now, such as its owner or special bits."
-        f" Restore it with: innkeeper security drift {shlex.quote(found.path)} --restore"
+    raise _not_sayable(found.path, "what it has now, such as its owner or special bits")
+
+
+def _explained(scope: Scope, policy: Policy) -> explain.Explanation:
+    return explain.explain(policy, str(scope.root), scope.start, [], [])
+
+
+def _not_sayable(path: str, what: str) -> MetadataError:
+    return MetadataError(
+        f"{printable(path)} cannot be adopted: no rule can say {what}."
+        f" Restore it with: innkeeper security drift {printable(shlex.quote(path))} --restore"
+    )
+
+
+def _is_adopted(values: Mapping[str, str], place: Mapping[str, str]) -> bool:
+    """True for an entry that was adopted for an object, or set for it alone in the panel."""
+    return (
+        values.get("Path") == place["Path"]
+        and names_below(values) == names_below(place)
+        and values.get("AceFlags") in (_HERE, _CHILDREN)
+        and values.get("EntryFlags") in (STRICT, STRICT_DENY)
+        and not values.get("Tag")
     )
 
 
@@ -129,15 +164,11 @@ def _entries(
     principals: Principals,
     wanted: PosixState,
     now: PosixState,
-    path: tuple[str, ...],
+    place: Mapping[str, str],
     *,
-    in_domain: bool,
     whole: bool,
 ) -> list[dict[str, str]]:
-    """Rules that turn what is wanted into what is there, account by account: those that differ, or all of them.
-
-    They have 0x8: what they are about may be removed later, and that must not stop the rules of all else.
-    """
+    """Rules that turn what is wanted into what is there, account by account: those that differ, or all of them."""
     entries = []
     for flags, before, after in (
         (_HERE, _list(wanted.access, wanted.mode), _list(now.access, now.mode)),
@@ -152,16 +183,12 @@ def _entries(
             old, new = _perm(before, sid, now), _perm(after, sid, now)
             if old == new and (not whole or before == after):
                 continue
-            about = _named(principals, sid) | {
-                "Path": "[HTTPD_VHOSTS_D]" if in_domain else "/",
-                "SubPath": "\\".join(path),
-                "AceFlags": flags,
-            }
+            about = _named(principals, sid) | {**place, "AceFlags": flags}
             if new or not old:
-                entries.append(about | {"AccessMask": f"0x{rights(new) or 0:x}", "EntryFlags": "0x108"})
+                entries.append(about | {"AccessMask": f"0x{rights(new) or 0:x}", "EntryFlags": STRICT})
             refused = (7 if whole and sid != sids.EVERYONE else old) & ~new
             if refused:
-                entries.append(about | {"AccessMask": f"0x{rights(refused):x}", "EntryFlags": "0x109"})
+                entries.append(about | {"AccessMask": f"0x{rights(refused):x}", "EntryFlags": STRICT_DENY})
     return entries
 
 
