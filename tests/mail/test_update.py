@@ -10,8 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from innkeeper.core.errors import AlreadyExists, InvalidValue, LimitReached, NotAllowed, NotFound
-from innkeeper.core.models import OutboxEvent
+from innkeeper.core.models import OutboxEvent, SecretEvent
 from innkeeper.core.passwords import verify_mail
+from innkeeper.core.sealing import unseal
 from innkeeper.mail.models import MailAccount
 from innkeeper.mail.operations import (
     AccountChange,
@@ -24,6 +25,7 @@ from innkeeper.mail.operations import (
     RenameAccount,
     UpdateAccounts,
     create_accounts,
+    hash_ahead,
     rename_account,
     update_accounts,
 )
@@ -210,6 +212,21 @@ def test_limits_bind_changes_too(site: World) -> None:
         change(site, Mode.SET, "sales", quota=5_001)
     change(site, Mode.SET, "sales", mailbox_enabled=False)
     change(site, Mode.SET, "bare", mailbox_enabled=True)
+
+
+def test_handlers_that_may_have_it_get_a_password_that_was_hashed_beforehand(site: World) -> None:
+    SecretEvent.objects.create(event="mailname_update")
+    new = AccountChange("sales", password=Password("New-One-7!"))
+    hashes = hash_ahead(site.alice, site.alice_site, [None, new], Mode.SET)
+    change(site, Mode.SET, "sales", password=Password("New-One-7!", hashed=hashes[1]))
+    assert MailAccount.objects.get(names__local_part="sales").password == hashes[1]
+    assert "New-One-7!" in unseal(bytes(OutboxEvent.objects.latest("id").sealed or b""))
+
+
+def test_nobody_lets_the_server_hash_for_a_site_that_is_not_his(site: World) -> None:
+    new = AccountChange("sales", password=Password("New-One-7!"))
+    with pytest.raises(NotFound):
+        hash_ahead(site.bob, site.alice_site, [new], Mode.SET)
 
 
 def test_the_event_tells_old_and_new_and_no_password(site: World) -> None:

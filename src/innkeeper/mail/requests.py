@@ -38,10 +38,14 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """A new password: clear text (`plain`), or a hash that the mail server can verify (`crypt`)."""
+    """A new password: clear text (`plain`), or a hash that the mail server can verify (`crypt`).
+
+    `hashed` is the hash of clear text whose caller had to make it beforehand, by `hash_ahead`.
+    """
 
     value: str = field(repr=False)
     kind: str = "plain"
+    hashed: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

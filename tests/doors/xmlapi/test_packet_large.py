@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 from packet_client import request
 
+from innkeeper.core import passwords
 from innkeeper.core.errors import Malformed
 from innkeeper.doors.xmlapi import packet, schema
 from innkeeper.doors.xmlapi.operators import mail
@@ -73,7 +74,7 @@ def test_operations_come_in_order_whatever_a_handler_leaves_unread(
     mails = f"<mail>{ENABLE}{CREATE}{CREATE}{ENABLE}</mail><mail>{CREATE}</mail>"
     found = []
     for operation in packet.read(f"<packet><dns><x/></dns>{mails}<dns><y/></dns></packet>".encode()).operations():
-        records = list(islice(operation.records or (), records_to_read))
+        records = list(islice(operation.records(), records_to_read)) if operation.records else []
         found.append((operation.number, str(operation.element.tag), len(records)))
     count = min(records_to_read, 3)
     assert found == [
@@ -91,23 +92,78 @@ def test_the_schemas_log_of_another_packet_is_not_this_ones(monkeypatch: pytest.
             assert ("nonsense" in refused.message) is (text == BAD["an unknown operator"])
 
 
-@pytest.mark.django_db
-def test_parts_are_refused_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    packet_world.build()
-    monkeypatch.setattr(mail, "AT_ONCE", 2)
-    monkeypatch.setattr(mail, "PART", 2)
-    monkeypatch.setattr(mail, "HASHES_IN_PARTS", 1)
-    mailnames = "".join(
-        f"<mailname><name>n{number}</name><password><value>Kx4!paper-Moon</value></password></mailname>"
-        for number in range(7)
-    )
+def create(mailnames: str) -> list[etree._Element]:
+    """The results of one `create`."""
     body = f"<packet><mail><create><filter><site-id>7</site-id>{mailnames}</filter></create></mail></packet>"
     root = etree.fromstring(request(body.encode(), {"KEY": "admin-key"})[2])
     schema.answer_schema(NEWEST.dialect).assertValid(root)
-    results = root.findall("mail/create/result")
+    return root.findall("mail/create/result")
+
+
+def with_password(name: str, value: str, kind: str = "plain") -> str:
+    password = f"<password><value>{value}</value><type>{kind}</type></password>"
+    return f"<mailname><name>{name}</name>{password}</mailname>"
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than two accounts are run two at a time."""
+    packet_world.build()
+    monkeypatch.setattr(mail, "AT_ONCE", 2)
+    monkeypatch.setattr(mail, "PART", 2)
+
+
+def test_records_are_read_again_from_their_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet, "LARGE", 1)
+    mails = f"<mail>{ENABLE}{CREATE.replace('a<', 'other<')}{CREATE}</mail><mail>{CREATE}</mail>"
+    packets = packet.read(f"<packet>{mails}</packet>".encode())
+    found = []
+    for operation in packets.operations():
+        if operation.records is not None:
+            islice(operation.records(), 2)
+            found += [[record.findtext("name") for record in operation.records()] for _ in range(2)]
+    assert found == [["other"] * 3] * 2 + [["a"] * 3] * 4
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("large", [1, packet.LARGE])
+def test_parts_are_refused_together(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet, "LARGE", large)
+    monkeypatch.setattr(passwords, "hashing_seconds", lambda count: 3.0 * count)
+    results = create("".join(with_password(f"n{number}", "Kx4!paper-Moon") for number in range(7)))
     assert [result.findtext("mailname/name") for result in results] == [f"n{number}" for number in range(7)]
     assert {result.findtext("errcode") for result in results} == {"1024"}
+    assert "fewer accounts" in str(results[0].findtext("errtext"))
     assert not MailAccount.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("large", [1, packet.LARGE])
+def test_passwords_of_all_parts_are_hashed_before_the_first(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet, "LARGE", large)
+    hashed = []
+
+    def hash_many(values: list[str]) -> list[str]:
+        assert not MailAccount.objects.exists()
+        hashed.append(list(values))
+        return [f"{{SHA256}}{value}" for value in values]
+
+    monkeypatch.setattr(passwords, "hash_mail_many", hash_many)
+    results = create(
+        with_password("ann", "first-One")
+        + "<mailname><name>bob</name></mailname>"
+        + with_password("c+c", "never-Hashed")
+        + with_password("dan", "dan")
+        + with_password("eve", "{SHA256}ready", "crypt")
+        + with_password("fay", "last-One")
+    )
+    assert [result.findtext("errcode") for result in results] == [None, None, "1019", "1019", None, None]
+    assert hashed == [["first-One", "last-One"]]
+    assert list(MailAccount.objects.order_by("id").values_list("password", flat=True)) == [
+        "{SHA256}first-One", "", "{SHA256}ready", "{SHA256}last-One",
+    ]  # fmt: skip
 
 
 @pytest.mark.django_db
@@ -118,9 +174,7 @@ def test_many_accounts_are_created_in_parts_with_exact_errors_in_their_places(mo
     monkeypatch.setattr(mail, "PART", 100)
     bad = {0, 99, 100, 557}
     mailnames = "".join(f"<mailname><name>n{'+' if n in bad else ''}{n}</name></mailname>" for n in range(1000))
-    body = f"<packet><mail><create><filter><site-id>7</site-id>{mailnames}</filter></create></mail></packet>"
-    root = etree.fromstring(request(body.encode(), {"KEY": "admin-key"})[2])
-    results = root.findall("mail/create/result")
+    results = create(mailnames)
     assert {n for n, result in enumerate(results) if result.findtext("status") == "error"} == bad
     assert [result.findtext("mailname/name") for result in results][555:558] == ["n555", "n556", "n+557"]
     assert MailAccount.objects.count() == 996

@@ -10,6 +10,7 @@ from lxml import etree
 
 from innkeeper.core.actor import Actor
 from innkeeper.core.errors import Refused
+from innkeeper.doors.xmlapi.packet import Records
 from innkeeper.doors.xmlapi.results import write_error, write_ok
 from innkeeper.doors.xmlapi.versions import Version
 from innkeeper.doors.xmlapi.writer import Writer
@@ -28,7 +29,7 @@ class Call:
     version: Version
     element: etree._Element
     writer: Writer
-    records: Iterator[etree._Element] | None = None
+    records: Records | None = None
 
     @contextmanager
     def result(self, error: Refused | None = None) -> Iterator[Writer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
 from typing import IO, NamedTuple
 
@@ -14,7 +15,7 @@ from innkeeper.core.errors import Failed, NotSupported, Refused, VersionNotSuppo
 from innkeeper.doors.xmlapi import schema, scope
 from innkeeper.doors.xmlapi.call import Call
 from innkeeper.doors.xmlapi.operators import handlers
-from innkeeper.doors.xmlapi.packet import Operation, read
+from innkeeper.doors.xmlapi.packet import Operation, Records, read
 from innkeeper.doors.xmlapi.results import write_error
 from innkeeper.doors.xmlapi.versions import NEWEST, Version, resolve
 from innkeeper.doors.xmlapi.writer import Writer, escape
@@ -76,7 +77,7 @@ def _run(actor: Actor, version: Version, operation: Operation, writer: Writer) -
             raise NotSupported(f"{operator}/{name} is part of the protocol and not served by this server.")
         schema.fill_defaults(element, version.dialect, operator)
         if records is not None:
-            records = _with_defaults(records, version, operator)
+            records = partial(_with_defaults, records, version, operator)
         with writer.element(name):
             handler(Call(actor, version, element, writer, records))
         return
@@ -95,7 +96,7 @@ def _run(actor: Actor, version: Version, operation: Operation, writer: Writer) -
                 write_error(writer, error)
 
 
-def _with_defaults(records: Iterator[etree._Element], version: Version, operator: str) -> Iterator[etree._Element]:
-    for record in records:
+def _with_defaults(records: Records, version: Version, operator: str) -> Iterator[etree._Element]:
+    for record in records():
         schema.fill_defaults(record, version.dialect, operator)
         yield record

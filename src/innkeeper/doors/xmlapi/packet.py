@@ -6,9 +6,11 @@ first to validate it whole, because one error refuses all of it, and then to run
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
+from itertools import chain, islice, repeat
 from typing import Any, Protocol, cast
 
 from lxml import etree
@@ -23,6 +25,8 @@ ROOT, SETTINGS = "packet", "request-settings"
 RECORD, RECORD_OPERATOR = "mailname", "mail"
 
 Element = etree._Element
+Records = Callable[[], Iterator[Element]]
+"""Begins to read the records of an operation, each of which is only good until the next. It may be called again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,13 @@ class Operation:
     """One operation. `number` counts the operator elements of the packet.
 
     `records` is None when `element` is complete. Otherwise `element` ends at its first `mailname`, and `records`
-    reads these one by one: each is only good until the next.
+    reads these one by one.
     """
 
     number: int
     operator: str
     element: Element
-    records: Iterator[Element] | None = None
+    records: Records | None = None
 
 
 class Packet(Protocol):
@@ -115,7 +119,17 @@ class StreamedPacket:
             TreePacket(self._text).validate(version)
 
     def operations(self) -> Iterator[Operation]:
-        yield from _Stream(self._text).operations()
+        for place, operation in enumerate(_Stream(self._text).operations()):
+            if operation.records is None:
+                yield operation
+            else:
+                readings = chain([operation.records()], map(self._read_again, repeat(place)))
+                yield replace(operation, records=partial(next, readings))
+
+    def _read_again(self, place: int) -> Iterator[Element]:
+        """The records of an operation, found by reading the packet from its beginning."""
+        operation = next(islice(_Stream(self._text).operations(), place, None))
+        return cast(Records, operation.records)()
 
 
 def _events(text: bytes, **options: Any) -> Iterator[tuple[Element, Element | None]]:
@@ -162,7 +176,7 @@ class _Stream:
                 operator = cast(Element, operation.getparent())
                 yield from self._complete(number, operator, until=operation)
                 records = self._records(element, operation)
-                yield Operation(number, RECORD_OPERATOR, operation, records)
+                yield Operation(number, RECORD_OPERATOR, operation, partial(iter, records))
                 for _ in records:
                     pass  # what the handler left unread
                 self._finished = operation

@@ -1,5 +1,6 @@
 """The changes that mail knows. Every door calls these, and nothing else changes mail."""
 
+from innkeeper.mail.operations.checks import hash_ahead
 from innkeeper.mail.operations.create import create_accounts
 from innkeeper.mail.operations.preferences import set_preferences, set_service_enabled
 from innkeeper.mail.operations.remove import (
@@ -59,6 +60,7 @@ __all__ = [
     "bury_site_accounts",
     "create_accounts",
     "forwarded_to_domain",
+    "hash_ahead",
     "move_site_graves",
     "refresh_site_replies",
     "refuse_rings",

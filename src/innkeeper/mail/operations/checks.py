@@ -1,4 +1,4 @@
-"""Rules for the values of a request: pure, so that everything is checked before anything is hashed or locked."""
+"""Rules for the values of a request, so that everything is checked before anything is hashed or locked."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 import sievelib.parser
 
 from innkeeper.core import files, names, passwords
+from innkeeper.core.actor import Actor
 from innkeeper.core.errors import Failed, InvalidValue, LimitReached, Refused
 from innkeeper.core.operation import is_planning
 from innkeeper.mail.models import Autoresponder, MailAccount
+from innkeeper.mail.queries import require_site
 from innkeeper.mail.replies import Reply, StoredFile
 from innkeeper.mail.requests import UNSET, AccountChange, Addresses, Mode, NewFile, ReplyChange, Unset
 from innkeeper.mail.sieve import SCRIPT_BYTES, ReplyNotEncodable, render
@@ -125,7 +127,7 @@ def password_value(change: AccountChange, name: str) -> str | None:
     password = change.password
     if password.kind == "plain":
         passwords.check(password.value, name)
-        return None
+        return password.hashed
     if password.kind == "crypt" and password.value:
         return passwords.import_hash(password.value)
     if not password.value:
@@ -257,20 +259,49 @@ def prepare(items: Sequence[Checked | Refused]) -> None:
     A plan does neither. Raises LimitReached where hashing would take too long, Failed where no file can be stored.
     """
     waiting = [item for item in items if isinstance(item, Checked) and _to_hash(item)]
-    seconds = passwords.hashing_seconds(len(waiting))
-    if seconds > HASHING_SECONDS:
-        raise LimitReached(
-            f"password: hashing {len(waiting)} passwords would take {seconds:.0f} seconds. Send ready hashes"
-            " (type crypt), or fewer accounts at once.",
-            field="password",
-        )
+    refuse_long_hashing(len(waiting))
     values = [item.change.password.value for item in waiting if item.change.password is not UNSET]
-    hashes = [PLANNED] * len(values) if is_planning() else passwords.hash_mail_many(values) if values else []
-    for item, hashed in zip(waiting, hashes, strict=True):
+    for item, hashed in zip(waiting, _hashes(values), strict=True):
         item.password = hashed
     for entry in items:
         if isinstance(entry, Checked) and entry.change.files is not UNSET:
             entry.files = _stored(entry.change.files)
+
+
+def refuse_long_hashing(count: int) -> None:
+    """Raise LimitReached where hashing so many passwords would take too long."""
+    seconds = passwords.hashing_seconds(count)
+    if seconds > HASHING_SECONDS:
+        raise LimitReached(
+            f"password: hashing {count} passwords would take {seconds:.0f} seconds, and an operation has"
+            f" {HASHING_SECONDS:.0f}. Send ready hashes (type crypt), or fewer accounts at once.",
+            field="password",
+        )
+
+
+def _hashes(values: Sequence[str]) -> list[str]:
+    if not values:
+        return []
+    return [PLANNED] * len(values) if is_planning() else passwords.hash_mail_many(values)
+
+
+def hash_ahead(actor: Actor, site_id: int, changes: Iterable[AccountChange | None], mode: Mode) -> dict[int, str]:
+    """The hashes of clear-text passwords by their places, for a caller that changes accounts inside a transaction.
+
+    Each belongs into its `Password.hashed`. Changes that will be refused have none; None keeps a place free.
+    Raises NotFound for the site, LimitReached where hashing would take too long.
+    """
+    waiting: dict[int, str] = {}
+    for place, change in enumerate(changes):
+        if change is None or change.password is UNSET or change.password.kind != "plain":
+            continue
+        (item,) = check_all([change], mode)
+        if isinstance(item, Checked) and _to_hash(item):
+            waiting[place] = change.password.value
+    if waiting:
+        require_site(actor, site_id)
+    refuse_long_hashing(len(waiting))
+    return dict(zip(waiting, _hashes(list(waiting.values())), strict=True))
 
 
 def needs_hashing(items: Sequence[Checked | Refused]) -> bool:

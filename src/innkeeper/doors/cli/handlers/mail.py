@@ -12,10 +12,9 @@ from typing import Any
 
 from django.db import transaction
 
-from innkeeper.core import names, passwords
+from innkeeper.core import names
 from innkeeper.core.actor import Actor
 from innkeeper.core.errors import InvalidValue, Malformed
-from innkeeper.core.operation import is_planning
 from innkeeper.core.serversettings import read_setting
 from innkeeper.doors.cli.handlers import Handler, Request, Result
 from innkeeper.hosting.models import Site
@@ -70,7 +69,7 @@ def update(request: Request) -> Result:
     site, name = named_account(request)
     steps = Asked(request, site, name).steps()
     if len(steps) > 1:
-        steps = {mode: _hashed(change) for mode, change in steps.items()}
+        steps = {mode: _hashed(request.actor, site, change, mode) for mode, change in steps.items()}
     # What one mode of the operation cannot say takes several, and one transaction makes them one change.
     with transaction.atomic() if len(steps) > 1 else nullcontext():
         for mode, change in steps.items():
@@ -80,12 +79,12 @@ def update(request: Request) -> Result:
     return {"address": address(site, name)}
 
 
-def _hashed(change: mail.AccountChange) -> mail.AccountChange:
+def _hashed(actor: Actor, site: Site, change: mail.AccountChange, mode: Mode) -> mail.AccountChange:
     """The change with its password hashed now: the operation must not do it inside a transaction that is open."""
-    if change.password is UNSET or change.password.kind != "plain" or is_planning():
+    hashes = mail.hash_ahead(actor, site.pk, [change], mode)
+    if not hashes or change.password is UNSET:
         return change
-    passwords.check(change.password.value, change.name)
-    return replace(change, password=mail.Password(passwords.hash_mail(change.password.value), "crypt"))
+    return replace(change, password=replace(change.password, hashed=hashes[0]))
 
 
 def remove(request: Request) -> Result:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from django.db import DatabaseError, transaction
 from lxml import etree
 
-from innkeeper.core.errors import Failed, LimitReached, NotFound, Refused
+from innkeeper.core.errors import Failed, NotFound, Refused
 from innkeeper.core.operation import Outcome
 from innkeeper.doors.xmlapi.call import Call
 from innkeeper.doors.xmlapi.mail_answers import write_infos, write_preferences
 from innkeeper.doors.xmlapi.mail_requests import account_change, folded, number, preferences
+from innkeeper.doors.xmlapi.packet import Records
 from innkeeper.doors.xmlapi.results import error_fragment
 from innkeeper.doors.xmlapi.versions import Dialect
 from innkeeper.doors.xmlapi.writer import escape
@@ -43,7 +45,6 @@ Run = Callable[[tuple[AccountChange, ...]], Outcomes]
 # More accounts in one operation than AT_ONCE are run in parts.
 AT_ONCE = 5_000
 PART = 1_000
-HASHES_IN_PARTS = 100
 
 
 def create(call: Call) -> None:
@@ -149,11 +150,10 @@ OPERATIONS = {
 }
 
 
-def site_and_accounts(call: Call, operation: Element) -> tuple[int, Iterator[Element]]:
-    """The site's id and the `mailname` elements of a filter. Each is only good until the next."""
+def site_and_accounts(call: Call, operation: Element) -> tuple[int, Records]:
+    """The site's id and the `mailname` elements of a filter."""
     filter_ = operation[0]
-    site_id = number(filter_[0])
-    return site_id, iter(filter_.findall("mailname")) if call.records is None else call.records
+    return number(filter_[0]), call.records or (lambda: iter(filter_.findall("mailname")))
 
 
 def site_and_names(operation: Element) -> tuple[int, tuple[str, ...] | None]:
@@ -172,13 +172,11 @@ def missing_site(names: Sequence[str] | None, error: Refused) -> Outcomes:
 def create_accounts(call: Call, read: Read) -> None:
     """`create` in either dialect."""
     site_id, mailnames = site_and_accounts(call, call.element)
-    run_on_accounts(
-        call,
-        mailnames,
-        read,
-        lambda changes: operations.create_accounts(call.actor, CreateAccounts(site_id, changes)),
-        with_ids=True,
-    )
+
+    def run(changes: tuple[AccountChange, ...]) -> Outcomes:
+        return operations.create_accounts(call.actor, CreateAccounts(site_id, changes))
+
+    run_on_accounts(call, Accounts(site_id, Mode.SET, mailnames, read, run), with_ids=True)
 
 
 def update_accounts(call: Call, read: Read) -> None:
@@ -186,50 +184,59 @@ def update_accounts(call: Call, read: Read) -> None:
     (part,) = call.element
     mode = Mode(str(part.tag))
     site_id, mailnames = site_and_accounts(call, part)
+
+    def run(changes: tuple[AccountChange, ...]) -> Outcomes:
+        return operations.update_accounts(call.actor, UpdateAccounts(site_id, mode, changes))
+
     with call.writer.element(mode):
-        run_on_accounts(
-            call,
-            mailnames,
-            read,
-            lambda changes: operations.update_accounts(call.actor, UpdateAccounts(site_id, mode, changes)),
-        )
+        run_on_accounts(call, Accounts(site_id, mode, mailnames, read, run))
 
 
-def run_on_accounts(call: Call, mailnames: Iterator[Element], read: Read, run: Run, *, with_ids: bool = False) -> None:
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The accounts of an operation, read from the packet whenever they are asked for, and what to do with them."""
+
+    site_id: int
+    mode: Mode
+    mailnames: Records
+    read: Read
+    run: Run
+
+    def __iter__(self) -> Iterator[Account]:
+        return (read_account(mailname, self.read) for mailname in self.mailnames())
+
+
+def run_on_accounts(call: Call, accounts: Accounts, *, with_ids: bool = False) -> None:
     """Read the accounts, run the operation on those that can be read, and answer each in its place.
 
     Many accounts are run part by part, in one transaction, so that memory holds what one part of them needs.
     """
-    accounts = (read_account(mailname, read) for mailname in mailnames)
-    head = list(islice(accounts, AT_ONCE + 1))
+    reading = iter(accounts)
+    head = list(islice(reading, AT_ONCE + 1))
     if len(head) > AT_ONCE:
-        every = chain(head, accounts)
-        run_in_parts(call, iter(lambda: list(islice(every, PART)), []), run, with_ids)
+        run_in_parts(call, accounts, chain(head, reading), with_ids)
         return
     try:
-        outcomes = outcomes_of(head, run)
+        outcomes = outcomes_of(head, accounts.run)
     except Refused as error:
         outcomes = [Outcome(AccountRef(None, name_of(account)), error) for account in head]
     write_outcomes(call, outcomes, with_ids=with_ids)
 
 
-def run_in_parts(call: Call, parts: Iterator[list[Account]], run: Run, with_ids: bool) -> None:
-    """Run an operation on more accounts than memory should hold. A refusal of one part refuses all."""
-    names: list[str] = []
+def run_in_parts(call: Call, accounts: Accounts, reading: Iterator[Account], with_ids: bool) -> None:
+    """Run an operation on more accounts than memory should hold. A refusal of one part refuses all.
+
+    They are read twice, because their passwords are hashed before the transaction: on SQLite the changes of everybody
+    else wait for its end.
+    """
     mark = call.writer.mark()
-    to_hash = 0
     try:
+        changes = (account if isinstance(account, AccountChange) else None for account in reading)
+        hashes = operations.hash_ahead(call.actor, accounts.site_id, changes, accounts.mode)
+        ready = (with_hash(account, hashes.get(place)) for place, account in enumerate(accounts))
         with transaction.atomic():
-            for part in parts:
-                names += map(name_of, part)
-                to_hash += sum(map(needs_hashing, part))
-                if to_hash > HASHES_IN_PARTS:
-                    # The transaction is open, and on SQLite everybody else's changes wait for its end.
-                    raise LimitReached(
-                        f"password: with more than {AT_ONCE} accounts in an operation at most {HASHES_IN_PARTS}"
-                        " clear-text passwords are hashed. Send hashes (crypt), or fewer accounts in an operation."
-                    )
-                write_outcomes(call, outcomes_of(part, run), with_ids=with_ids)
+            for part in parts_of(ready):
+                write_outcomes(call, outcomes_of(part, accounts.run), with_ids=with_ids)
         return
     except Refused as refused:
         error = refused
@@ -237,9 +244,20 @@ def run_in_parts(call: Call, parts: Iterator[list[Account]], run: Run, with_ids:
         log.exception("an operation in parts failed")
         error = Failed("The database refused the change. Nothing was changed.")
     call.writer.rewind(mark)
-    write_outcomes(call, [Outcome(AccountRef(None, name), error) for name in names])
-    for part in parts:
+    for part in parts_of(iter(accounts)):
         write_outcomes(call, [Outcome(AccountRef(None, name_of(account)), error) for account in part])
+
+
+def parts_of(accounts: Iterator[Account]) -> Iterator[list[Account]]:
+    """The accounts, as many at a time as are run together."""
+    return iter(lambda: list(islice(accounts, PART)), [])
+
+
+def with_hash(account: Account, hashed: str | None) -> Account:
+    """The account with the hash that was made of its password."""
+    if hashed is None or not isinstance(account, AccountChange) or account.password is UNSET:
+        return account
+    return replace(account, password=replace(account.password, hashed=hashed))
 
 
 def read_account(mailname: Element, read: Read) -> Account:
@@ -261,11 +279,6 @@ def outcomes_of(accounts: Sequence[Account], run: Run) -> Outcomes:
 def name_of(account: Account) -> str:
     """The name that the packet gives."""
     return account.name if isinstance(account, AccountChange) else account.value.name
-
-
-def needs_hashing(account: Account) -> bool:
-    """True if the packet gives a password in clear text."""
-    return isinstance(account, AccountChange) and account.password is not UNSET and account.password.kind == "plain"
 
 
 def write_outcomes(call: Call, outcomes: Outcomes, *, with_ids: bool = False) -> None:
