@@ -38,6 +38,8 @@ RATE = 16 * 1024
 BODIES_PER_ADDRESS = 64
 BUFFERED_BYTES = 64 * 1024 * 1024
 IN_MEMORY = 1024 * 1024
+# Of a refused body so much is read over: most clients look for an answer only when they have sent all.
+READ_OVER = 64 * 1024 * 1024
 # A body of a known length up to this is awaited in one piece, which spares the loop a turn for each chunk.
 WHOLE = 64 * 1024
 CHUNK = 64 * 1024
@@ -138,20 +140,20 @@ class Application:
     async def _receive(self, environ: WSGIEnvironment, protocol: Any) -> bytes:
         """The complete body. Raises BodyRefusedError for one that is too large or too slow.
 
-        The rest of a refused body is read over where it comes by HTTP/2, for as long as it had been given: an answer
-        before its end resets the stream, and the client would never see its status.
+        The rest of a refused body is read over, for as long as it had been given: an answer before its end resets the
+        connection or stream, and the client would never see its status. A client that asks first is told at once.
         """
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return b""
         declared = environ.get("CONTENT_LENGTH", "")
-        reads_over = environ["SERVER_PROTOCOL"].startswith("HTTP/2")
+        reads_over = 0 if "HTTP_EXPECT" in environ else READ_OVER
         refused: BodyRefusedError | None = None
         limit = BODY_LIMIT
         if declared.isdigit() and int(declared) > limit:
             try:
                 limit = await self._raised_limit(environ, int(declared))
             except BodyRefusedError as error:
-                if not reads_over:
+                if int(declared) > reads_over:
                     raise
                 refused = error
         loop = asyncio.get_running_loop()
@@ -173,6 +175,9 @@ class Application:
                         return body
                     async for chunk in protocol:
                         if refused is not None:
+                            reads_over -= len(chunk)
+                            if reads_over < 0:
+                                raise refused
                             continue
                         size += len(chunk)
                         self._buffered += len(chunk)

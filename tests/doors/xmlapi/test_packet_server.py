@@ -215,7 +215,16 @@ def test_a_client_of_http_2_is_told_that_its_body_is_too_large(server: Server, t
     assert done.stdout.endswith("Split it.\n 2 413")
 
 
-def test_a_chunked_body_is_refused_as_soon_as_it_is_over_the_limit(server: Server) -> None:
+def test_a_client_that_sends_all_before_it_reads_is_told_that_its_body_is_too_large(server: Server) -> None:
+    headers = AUTH | {"HTTP_AUTH_PASSWD": "wrong"}
+    declared = server.post(b" " * 6_000_000, headers)
+    pieces = iter([b" " * 1_000_000] * 6)
+    chunked = server.post(pieces, headers | {"Transfer-Encoding": "chunked"}, encode_chunked=True)
+    for status, text in (declared, chunked):
+        assert (status, text[-10:]) == (413, b"Split it.\n")
+
+
+def test_an_endless_body_is_shut_out(server: Server) -> None:
     def endless() -> Iterator[bytes]:
         while True:
             yield b" " * 65536
