@@ -16,7 +16,7 @@ from innkeeper.accounts.models import Account
 from innkeeper.core.passwords import verify_mail
 from innkeeper.hosting.models import Site
 from innkeeper.jobs.models import Job
-from innkeeper.mail.models import Autoresponder, MailAccount, MailName
+from innkeeper.mail.models import Autoresponder, MailAccount, MailName, RepositoryFile
 from tests.people import PASSWORD, make_mailbox, make_many_mailboxes
 
 Open = Callable[..., Page]
@@ -49,6 +49,7 @@ def mixed_accounts(site: Site) -> None:
 def two_replies(account: MailAccount) -> None:
     for position, name in enumerate(("Away", "Prices")):
         Autoresponder.objects.create(account=account, position=position, name=name, key="words", key_where="subj")
+    RepositoryFile.objects.create(account=account, name="price list of this year.pdf", size=300_000, sha256="0" * 64)
 
 
 LOOKS = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
@@ -331,6 +332,22 @@ def test_the_chosen_colours_are_there_before_the_first_paint(open_page: Open, al
     page.emulate_media(color_scheme="dark")
     page.reload()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+
+
+def test_files_too_large_for_a_reply_are_told_before_they_are_sent(open_page: Open, bob: MailAccount) -> None:
+    page = open_page("alice")
+    page.goto(f"/mail/{bob.pk}/replies/edit/")
+    files = page.get_by_label("More files")
+    files.set_input_files({"name": "large.bin", "mimeType": "", "buffer": b"x" * (7 * 2**20 + 1)})
+    expect(page.get_by_role("alert")).to_have_text(re.compile("^More than 7 MB cannot be uploaded at once."))
+    expect(files).to_have_value("")
+    files.set_input_files({"name": "price list.txt", "mimeType": "", "buffer": b"one euro"})
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.get_by_label("Name").fill("Prices")
+    page.get_by_label("Text", exact=True).fill("See the list.")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="Prices").click()
+    expect(page.get_by_label("price list.txt (8 B)")).to_be_checked()
 
 
 def test_everything_works_without_a_script(open_page: Open, site: Site, bob: MailAccount) -> None:

@@ -78,7 +78,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ReplyChange:
-    """One automatic reply, by its name. `answers_per_day` counts per sender."""
+    """One automatic reply, by its name. `answers_per_day` counts per sender.
+
+    Of files, `attachments` are to go with it and those of the names in `detached` no longer; neither touches others.
+    """
 
     name: str = ""
     enabled: bool | Unset = UNSET
@@ -95,6 +98,7 @@ class ReplyChange:
     start_date: date | Unset | None = UNSET
     end_date: date | Unset | None = UNSET
     attachments: tuple[Attachment, ...] = ()
+    detached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from innkeeper.accounts.models import Account
-from innkeeper.mail.models import Autoresponder, MailAccount, SieveScript
+from innkeeper.mail.models import Autoresponder, AutoresponderAttachment, MailAccount, RepositoryFile, SieveScript
 
 LogIn = Callable[..., Client]
 BOB = "bob@example.test"
@@ -103,6 +105,78 @@ def test_what_is_wrong_stands_beside_its_field(place: tuple[Client, str], change
     assert names() == ["Taken"]
 
 
+def stored() -> list[tuple[str, int]]:
+    return list(RepositoryFile.objects.order_by("name").values_list("name", "size"))
+
+
+def upload(name: str, content: bytes = b"one euro") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content)
+
+
+def test_files_are_attached_exchanged_and_taken_off(place: tuple[Client, str]) -> None:
+    client, root = place
+    new = fields(new_files=[upload("price.txt"), upload("übersicht ä.txt", b"1")])
+    assert client.post(f"{root}edit/", new).status_code == 302
+    assert client.post(f"{root}edit/", fields(name="Other", attachments=["price.txt"])).status_code == 302
+    edit = f"{root}edit/?name=Away"
+    page = client.get(edit).content.decode()
+    assert page.count(" checked") == 3, "switched on, with both files"
+    assert "price.txt (8 B)" in page
+    assert "Files that go with it" in page
+    changes = fields(attachments=["übersicht ä.txt"], new_files=[upload("übersicht ä.txt", b"22"), upload("new.txt")])
+    assert client.post(edit, changes).status_code == 302
+    attached = AutoresponderAttachment.objects.order_by("autoresponder__position", "id")
+    assert list(attached.values_list("autoresponder__name", "file__name")) == [
+        ("Away", "übersicht ä.txt"), ("Away", "new.txt"), ("Other", "price.txt"),
+    ]  # fmt: skip
+    assert stored() == [("new.txt", 8), ("price.txt", 8), ("übersicht ä.txt", 2)]
+    assert client.post(edit, fields()).status_code == 302
+    assert list(attached.values_list("autoresponder__name", flat=True)) == ["Other"]
+
+
+def test_files_are_kept_for_later_and_removed_with_what_they_went_with(place: tuple[Client, str]) -> None:
+    client, root = place
+    files = f"{root}files/"
+    assert client.post(files, {"new_files": [upload("a.txt"), upload("b.txt")]}).status_code == 302
+    client.post(f"{root}edit/", fields(attachments=["a.txt"]))
+    page = client.get(root).content.decode()
+    assert re.search(r"a\.txt</th>\s*<td>8 B</td>\s*<td>Away</td>", page)
+    assert client.post(files, {"remove": "a.txt"}).status_code == 302
+    assert stored() == [("b.txt", 8)]
+    assert names() == ["Away"]
+    assert not AutoresponderAttachment.objects.exists()
+    assert client.post(files, {"remove": "a.txt"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([], "Choose a file first."),
+        ([upload("good.txt"), upload("empty.txt", b"")], "The submitted file is empty."),
+    ],
+)
+def test_what_cannot_be_kept_is_said_and_nothing_is_kept(
+    place: tuple[Client, str], files: list[SimpleUploadedFile], said: str
+) -> None:
+    client, root = place
+    response = client.post(f"{root}files/", {"new_files": files})
+    assert response.status_code == 422
+    assert said in response.content.decode()
+    assert stored() == []
+
+
+def test_more_than_goes_with_a_reply_is_refused_beside_the_files(place: tuple[Client, str]) -> None:
+    client, root = place
+    client.post(f"{root}files/", {"new_files": [upload("half.bin", b"x" * 3 * 2**20)]})
+    too_much = fields(attachments=["half.bin"], new_files=[upload("more.bin", b"x" * (2 * 2**20 + 1))])
+    response = client.post(f"{root}edit/", too_much)
+    assert response.status_code == 422
+    assert "5.0 MB together are too many. Attach at most 5 MB." in response.content.decode()
+    assert 'id="id_new_files_error"' in response.content.decode()
+    assert (names(), stored()) == ([], [("half.bin", 3 * 2**20)])
+    assert client.post(f"{root}edit/", fields(attachments=["missing.bin"])).status_code == 422
+
+
 def test_what_is_not_there_and_what_is_foreign_are_not_found(
     place: tuple[Client, str], charlie: Account, bob: MailAccount, log_in: LogIn
 ) -> None:
@@ -114,5 +188,7 @@ def test_what_is_not_there_and_what_is_foreign_are_not_found(
     stranger = log_in("charlie")
     for path in (f"/mail/{bob.pk}/replies/", f"/mail/{bob.pk}/replies/edit/?name=Away"):
         assert stranger.get(path).status_code == 404
+    assert stranger.post(f"/mail/{bob.pk}/replies/files/", {"new_files": upload("a.txt")}).status_code == 404
+    for path in (f"/mail/{bob.pk}/replies/", f"/mail/{bob.pk}/replies/edit/?name=Away"):
         assert stranger.post(path, {"name": "Away", "action": "remove"}).status_code == 404
     assert names() == ["Away"]

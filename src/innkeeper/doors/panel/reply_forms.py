@@ -1,26 +1,66 @@
-"""The form of one automatic reply of several."""
+"""The forms of one automatic reply of several, and of the files that may go with them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from innkeeper.core.errors import Refused
 from innkeeper.doors.panel.forms import refusal_text
-from innkeeper.mail.operations import ReplyChange
-from innkeeper.mail.queries import ReplyInfo
+from innkeeper.doors.panel.units import MB, size_text
+from innkeeper.mail.operations import Attachment, NewFile, ReplyChange
+from innkeeper.mail.queries import FileInfo, ReplyInfo
 
-_FIELDS = {"keystr": "key", "ans_freq": "answers_per_day", "forwarding": "forward"}
+_FIELDS = {
+    "keystr": "key",
+    "ans_freq": "answers_per_day",
+    "forwarding": "forward",
+    "attachment": "new_files",
+    "name": "new_files",
+    "file": "new_files",
+}
 """The protocol's names of fields where this form has others."""
 
 
 def _date(**options: Any) -> forms.DateField:
     widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
     return forms.DateField(required=False, widget=widget, input_formats=["%Y-%m-%d"], **options)
+
+
+class _FileInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Any number of files; their names and contents."""
+
+    most = 7 * MB
+    """A little less than the server takes of a form."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            widget=_FileInput, error_messages={"required": gettext_lazy("Choose a file first.")}, **options
+        )
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        if not data:
+            super().clean(None, initial)
+        files: list[UploadedFile[Any]] = [super(FilesField, self).clean(file, initial) for file in data or ()]
+        return tuple([NewFile(file.name or "", file.read()) for file in files])
+
+
+class RepositoryForm(forms.Form):
+    """Files to keep for automatic replies."""
+
+    new_files = FilesField(
+        label=gettext_lazy("New files"), help_text=gettext_lazy("One of the same name takes the place of the old.")
+    )
 
 
 class ReplyForm(forms.Form):
@@ -70,10 +110,38 @@ class ReplyForm(forms.Form):
         help_text=gettext_lazy("An address that gets each message that was answered."),
     )
 
-    def __init__(self, data: QueryDict | None, *, stored: ReplyInfo | None, taken: set[str]) -> None:
-        initial = {"enabled": True} if stored is None else {name: getattr(stored, name) for name in self.base_fields}
-        super().__init__(data, initial=initial)
+    attachments = forms.MultipleChoiceField(
+        label=gettext_lazy("Files that go with it"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    new_files = FilesField(
+        label=gettext_lazy("More files"),
+        required=False,
+        help_text=gettext_lazy(
+            "All files of a reply together may have 5 MB. A new one of the same name takes the place of the old."
+        ),
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | None,
+        files: MultiValueDict[str, UploadedFile[Any]] | None,
+        *,
+        stored: ReplyInfo | None,
+        taken: set[str],
+        repository: list[FileInfo],
+    ) -> None:
+        initial = {"enabled": True}
+        if stored is not None:
+            initial = {name: getattr(stored, name) for name in self.base_fields if name != "new_files"}
+        super().__init__(data, files, initial=initial)
         self._taken = taken
+        self._attached = [] if stored is None else stored.attachments
+        if repository:
+            attachments = self.fields["attachments"]
+            assert isinstance(attachments, forms.MultipleChoiceField)  # noqa: S101
+            attachments.choices = [(file.name, f"{file.name} ({size_text(file.size)})") for file in repository]
+        else:
+            del self.fields["attachments"]
         if stored is not None:
             del self.fields["name"]
 
@@ -92,8 +160,11 @@ class ReplyForm(forms.Form):
         return values
 
     def change(self, name: str) -> ReplyChange:
-        """The request that this form makes."""
-        return ReplyChange(**{"name": name} | self.cleaned_data)
+        """The request that this form makes, but for its new files."""
+        values = {"name": name} | self.cleaned_data
+        chosen = [*values.pop("attachments", ()), *(file.name for file in values.pop("new_files"))]
+        gone = tuple([attached for attached in self._attached if attached not in chosen])
+        return ReplyChange(**values, attachments=tuple(map(Attachment, dict.fromkeys(chosen))), detached=gone)
 
     def add_refusal(self, refusal: Refused) -> None:
         """Put a refusal beside the field that it speaks of, or above the form."""

@@ -20,8 +20,9 @@ CP_ACCESS = "cp_access"
 SINGLE_REPLY_NAME = "autoresponder"
 MOST_ADDRESSES = 5_000
 """Postfix expands one recipient into 10,000 at most, nested groups included, and keeps the mail waiting beyond."""
-ATTACHMENT_BYTES = 5 * 1024 * 1024
-_REPLY_SCALARS = tuple(f.name for f in fields(ReplyChange) if f.name not in {"name", "attachments"})
+MEBIBYTE = 1024 * 1024
+ATTACHMENT_BYTES = 5 * MEBIBYTE
+_REPLY_SCALARS = tuple(f.name for f in fields(ReplyChange) if f.name not in {"name", "attachments", "detached"})
 
 
 @dataclass(slots=True)
@@ -203,7 +204,7 @@ def _apply_replies(state: AccountState, given: tuple[ReplyChange, ...], mode: Mo
 def _apply_single_reply(state: AccountState, given: ReplyChange, mode: Mode, sources: Sources) -> None:
     """The one reply of a door that knows only one: the first that is on, else the first."""
     reply = single_reply(state.replies)
-    mentioned = given.attachments or any(getattr(given, name) is not UNSET for name in _REPLY_SCALARS)
+    mentioned = given.attachments or given.detached or any(getattr(given, name) is not UNSET for name in _REPLY_SCALARS)
     if mode is Mode.REMOVE and not mentioned:
         if reply is not None:
             state.replies[state.replies.index(reply)] = Reply(reply.name)
@@ -230,8 +231,8 @@ def _apply_reply(state: AccountState, reply: Reply, given: ReplyChange, mode: Mo
         reply.attachments = [name for name in reply.attachments if name not in gone]
         return
     files = [_attach(state, attachment, sources) for attachment in given.attachments]
-    if mode is Mode.SET and files:
-        reply.attachments = []
+    gone = set(reply.attachments) if mode is Mode.SET and files else set(given.detached)
+    reply.attachments = [name for name in reply.attachments if name not in gone]
     reply.attachments += [name for name in dict.fromkeys(files) if name not in reply.attachments]
 
 
@@ -262,7 +263,8 @@ def _check_replies(state: AccountState) -> None:
         size = sum(state.files[name].size for name in reply.attachments)
         if size > ATTACHMENT_BYTES:
             raise InvalidValue(
-                f"autoresponder/attachment: {size} bytes together are too many. Attach at most {ATTACHMENT_BYTES}.",
+                f"autoresponder/attachment: {size / MEBIBYTE:.1f} MB together are too many. Attach at most"
+                f" {ATTACHMENT_BYTES // MEBIBYTE} MB.",
                 field="autoresponder/attachment",
             )
 

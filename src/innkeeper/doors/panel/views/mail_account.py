@@ -48,7 +48,7 @@ SHOWN_REFUSALS = 5
 UNDO_AT_ONCE = 500
 # The fields that the operation's plan can judge alone.
 CHECKED = ("name", "site", "aliases", "redirect", "members", "outgoing_limit")
-PARTS = Part.ALIASES | Part.RECIPIENTS | Part.GROUPS | Part.REPLIES
+PARTS = Part.ALIASES | Part.RECIPIENTS | Part.GROUPS | Part.REPLIES | Part.FILES
 
 
 def _sites(request: PanelRequest) -> dict[str, str] | None:

@@ -40,7 +40,7 @@ from innkeeper.mail.operations import (
 from innkeeper.mail.queries import AccountInfo, Part, account_infos
 
 VIRUSES = "manage_drweb"
-PARTS = Part.RECIPIENTS | Part.REPLIES | Part.ALIASES
+PARTS = Part.RECIPIENTS | Part.REPLIES | Part.ALIASES | Part.FILES
 
 
 class ReplyForm(forms.Form):

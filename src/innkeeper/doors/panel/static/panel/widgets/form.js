@@ -1,4 +1,5 @@
-// Forms: the summary of errors takes the focus; leaving with unsaved input asks first.
+// Forms: the summary of errors takes the focus; leaving with unsaved input asks first; files that are too large are
+// refused before they are sent.
 document.addEventListener("alpine:init", () => {
   Alpine.data("summary", () => ({
     init() {
@@ -13,6 +14,19 @@ document.addEventListener("alpine:init", () => {
       this.$el.addEventListener("submit", () => { changed = false; });
       window.addEventListener("beforeunload", (event) => {
         if (changed) event.preventDefault();
+      });
+    },
+  }));
+
+  Alpine.data("files", () => ({
+    refused: "",
+    init() {
+      const input = this.$el.querySelector('input[type="file"]');
+      input.addEventListener("change", () => {
+        const size = [...input.files].reduce((sum, file) => sum + file.size, 0);
+        const fits = size <= Number(this.$root.dataset.most);
+        this.refused = fits ? "" : this.$root.dataset.refusal;
+        if (!fits) input.value = "";
       });
     },
   }));
