@@ -216,7 +216,7 @@ class Walker:
 
     def _scan(self, fd: int, ground: Ground, node: Node | None, names: list[str]) -> list[str]:
         os.fchdir(fd)
-        policy, read = self.policy, self.store.read
+        policy, glance = self.policy, self.store.glance
         children = node.children if node else {}
         # Most files are alike: no rule names them, they inherit the same, and what is there is what was there before.
         plain: Ground | None = None
@@ -224,6 +224,9 @@ class Walker:
             plain = policy.child(ground, None, False)
         known = plain.cache if plain else {}
         regular, unknown = stat.S_IFREG, _UNKNOWN
+        # The last plain file, and what is wanted of it: its neighbours are as it is.
+        seen = mode = uid = gid = state = None
+        wanted: Any = unknown
         visits_all = ground.passes or bool(policy.any_masks)
         alike = 0
         subs: list[str] = []
@@ -234,12 +237,16 @@ class Walker:
                 try:
                     st = entry.stat(follow_symlinks=False)
                     if plain and st.st_mode & 0o170000 == regular and st.st_nlink == 1 and name not in children:
-                        state = read(name, st)
-                        wanted = known.get(state, unknown)
+                        found = glance(name)
+                        if found != seen or st.st_mode != mode or st.st_uid != uid or st.st_gid != gid:
+                            seen, mode, uid, gid = found, st.st_mode, st.st_uid, st.st_gid
+                            state = self.store.seen(found, st)
+                            wanted = known.get(state, unknown)
                         if wanted is None:
                             alike += 1
                         elif wanted is unknown:
                             self._file(plain, name, st, names, pending)
+                            wanted = known.get(state, unknown)
                         else:
                             alike += 1
                             pending.append((name, name, st.st_ino, plain, state, wanted))

@@ -33,6 +33,16 @@ class Store(Protocol[S]):
     def read(self, target: int | str, st: os.stat_result) -> S:
         """What is there now."""
 
+    def glance(self, name: str) -> Hashable:
+        """What a file in the current directory has beside its type, mode, owner and group.
+
+        Files of which all of this is equal have equal states. Most files of a folder do, and comparing is cheaper than
+        making a state of each.
+        """
+
+    def seen(self, glance: Any, st: os.stat_result) -> S:
+        """The state of a file at which was glanced."""
+
     def want(self, ground: Ground, state: S, measures: Measures = NO_MEASURES) -> S:
         """What the rules want; pure. ``ground.reaches`` holds.
 

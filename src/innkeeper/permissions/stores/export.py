@@ -34,10 +34,17 @@ class ExportStore:
 
     def read(self, target: int | str, st: os.stat_result) -> NTState:
         """Only what the object brings along; an export always writes."""
-        follow = isinstance(target, int)
-        has_list = ACCESS in os.listxattr(target, follow_symlinks=follow)
-        access = os.getxattr(target, ACCESS, follow_symlinks=follow) if has_list else None
-        return NTState(st.st_uid, st.st_gid, st.st_mode & 0o777, access, None)
+        return self.seen(self.glance(target), st)
+
+    def glance(self, name: int | str) -> bytes | None:
+        """The access list."""
+        follow = isinstance(name, int)
+        has_list = ACCESS in os.listxattr(name, follow_symlinks=follow)
+        return os.getxattr(name, ACCESS, follow_symlinks=follow) if has_list else None
+
+    def seen(self, glance: bytes | None, st: os.stat_result) -> NTState:
+        """The state of an object with this list."""
+        return NTState(st.st_uid, st.st_gid, st.st_mode & 0o777, glance, None)
 
     def want(self, ground: Ground, state: NTState, measures: Measures = NO_MEASURES) -> NTState:
         """The descriptor as text, in the place of the attribute."""

@@ -79,13 +79,21 @@ class NTStore:
 
     def read(self, target: int | str, st: os.stat_result) -> NTState:
         """What is there now."""
-        follow = isinstance(target, int)
-        names = os.listxattr(target, follow_symlinks=follow)
+        return self.seen(self.glance(target), st)
+
+    def glance(self, name: int | str) -> tuple[bytes | None, bytes | None]:
+        """The access list and the attribute."""
+        follow = isinstance(name, int)
+        present = os.listxattr(name, follow_symlinks=follow)
         access, attribute = (
-            os.getxattr(target, name, follow_symlinks=follow) if name in names else None
-            for name in (posix_acl.ACCESS, ATTRIBUTE)
+            os.getxattr(name, wanted, follow_symlinks=follow) if wanted in present else None
+            for wanted in (posix_acl.ACCESS, ATTRIBUTE)
         )
-        return NTState(st.st_uid, st.st_gid, st.st_mode & 0o777, access, attribute)
+        return access, attribute
+
+    def seen(self, glance: tuple[bytes | None, bytes | None], st: os.stat_result) -> NTState:
+        """The state of an object with these."""
+        return NTState(st.st_uid, st.st_gid, st.st_mode & 0o777, *glance)
 
     def want(self, ground: Ground, state: NTState, measures: Measures = NO_MEASURES) -> NTState:
         """What the rules want. Measures are needless: Samba itself judges deletion by the descriptor."""

@@ -31,10 +31,6 @@ class PosixState(NamedTuple):
     default: bytes | None
 
 
-# Without the detour over the names of the fields, which costs as much as a system call.
-_state = tuple.__new__
-
-
 class PosixStore:
     """Access and default lists by their extended attributes, a call each and no other program."""
 
@@ -47,26 +43,31 @@ class PosixStore:
 
     def read(self, target: int | str, st: os.stat_result) -> PosixState:
         """What is there now."""
-        mode = st.st_mode & 0o7777
         if isinstance(target, int):
             names = os.listxattr(target)
             access = os.getxattr(target, ACCESS) if ACCESS in names else None
             default = os.getxattr(target, DEFAULT) if DEFAULT in names else None
-            return PosixState(mode, st.st_uid, st.st_gid, access, default)
+            return PosixState(st.st_mode & 0o7777, st.st_uid, st.st_gid, access, default)
+        return self.seen(self.glance(target), st)
+
+    def glance(self, name: str) -> bytes | None:
+        """The access list of a file."""
         # Listing is cheaper than a failed read and dearer than a successful one, and neighbours are alike.
         if self._expect_list:
             try:
-                access = os.getxattr(target, ACCESS, follow_symlinks=False)
+                return os.getxattr(name, ACCESS, follow_symlinks=False)
             except OSError as error:
                 if error.errno != errno.ENODATA:
                     raise
-                self._expect_list, access = False, None
-        elif ACCESS in os.listxattr(target, follow_symlinks=False):
+                self._expect_list = False
+        elif ACCESS in os.listxattr(name, follow_symlinks=False):
             self._expect_list = True
-            access = os.getxattr(target, ACCESS, follow_symlinks=False)
-        else:
-            access = None
-        return _state(PosixState, (mode, st.st_uid, st.st_gid, access, None))
+            return os.getxattr(name, ACCESS, follow_symlinks=False)
+        return None
+
+    def seen(self, glance: bytes | None, st: os.stat_result) -> PosixState:
+        """The state of a file with this access list."""
+        return PosixState(st.st_mode & 0o7777, st.st_uid, st.st_gid, glance, None)
 
     def want(self, ground: Ground, state: PosixState, measures: Measures = NO_MEASURES) -> PosixState:
         """What the rules want.
