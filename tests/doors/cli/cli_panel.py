@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -17,11 +18,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import urlsplit
 
 import psycopg
 
 from innkeeper.doors.cli import client
+from innkeeper.doors.cli.__main__ import main
 
 SOURCE = Path(__file__).parents[3] / "src"
 MIGRATE = """
@@ -109,7 +112,30 @@ class Panel:
         self.process.send_signal(number)
         return self.process.wait(30)
 
-    def run(
+    def run(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Result:
+        """Run a command line in this process, which takes a twentieth of the time that a process of its own does."""
+        streams = [io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") for data in (stdin.encode(), b"", b"")]
+        environment = {"PATH": os.environ["PATH"], "INNKEEPER_STATE": str(self.state)} | dict(env or {})
+        with (
+            mock.patch.dict(os.environ, environment, clear=True),
+            mock.patch.multiple(
+                sys, argv=["innkeeper", *words], stdin=streams[0], stdout=streams[1], stderr=streams[2]
+            ),
+        ):
+            try:
+                code = main()
+            except SystemExit as end:  # the help of a command
+                code = int(end.code or 0)
+            out, err = (stream.seek(0) or stream.read() for stream in streams[1:])
+        return Result(code, out, err)
+
+    def ok(self, *words: str, **options: Any) -> Result:
+        """Run a command line that must be done."""
+        result = self.run(*words, **options)
+        assert result.code == 0, result
+        return result
+
+    def run_process(
         self, *words: str, stdin: str | bytes = b"", env: Mapping[str, str] | None = None, user: str | None = None
     ) -> Result:
         """Run the client as the script `innkeeper` does."""
@@ -124,9 +150,9 @@ class Panel:
         )
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def ok(self, *words: str, **options: Any) -> Result:
-        """Run a command that must be done."""
-        result = self.run(*words, **options)
+    def ok_process(self, *words: str, **options: Any) -> Result:
+        """Run the client so, for what must be done."""
+        result = self.run_process(*words, **options)
         assert result.code == 0, result
         return result
 

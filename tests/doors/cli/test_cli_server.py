@@ -77,7 +77,7 @@ def test_another_user_is_refused() -> None:
         shutil.copy(SOURCE / "innkeeper" / "__init__.py", program / "innkeeper")
         panel.start()
         try:
-            result = panel.run("mail", "list", user="nobody", env={"PYTHONPATH": str(program)})
+            result = panel.run_process("mail", "list", user="nobody", env={"PYTHONPATH": str(program)})
         finally:
             panel.end()
     assert (result.code, "Run this as root" in result.err) == (6, True)
@@ -104,7 +104,7 @@ def test_a_killed_listeners_socket_is_taken_over_and_a_running_ones_is_not(lone_
 
 
 def test_a_panel_that_is_away_is_said_so(tmp_path: Path) -> None:
-    result = Panel(tmp_path, "").run("mail", "list")
+    result = Panel(tmp_path, "").run_process("mail", "list")
     assert result.code == 1
     assert result.err == (
         f"innkeeper: Innkeeper does not answer in {tmp_path}. Bring it up with `./innkeeper up`,"
@@ -114,7 +114,7 @@ def test_a_panel_that_is_away_is_said_so(tmp_path: Path) -> None:
 
 def test_a_database_without_tables_is_an_error_and_not_a_trace(lone_panel: Panel) -> None:
     lone_panel.start()
-    result = lone_panel.run("mail", "list")
+    result = lone_panel.run_process("mail", "list")
     assert (result.code, "database" in result.err, "Traceback" in result.err) == (1, True, False)
 
 
@@ -122,7 +122,7 @@ def test_a_slow_client_holds_nobody_up(panel: Panel) -> None:
     slow = [connect(panel) for _ in range(4)]
     for connection in slow:
         connection.sendall(frame(b"{}")[:3])
-    panel.ok("mail", "list")
+    panel.ok_process("mail", "list")
     for connection in slow:
         connection.close()
 
@@ -131,7 +131,7 @@ def test_several_commands_run_at_once(panel: Panel, site: str) -> None:
     codes: list[int] = []
 
     def create(number: int) -> None:
-        codes.append(panel.run("mail", "create", f"user{number}@{site}").code)
+        codes.append(panel.run_process("mail", "create", f"user{number}@{site}").code)
 
     threads = [threading.Thread(target=create, args=(n,)) for n in range(8)]
     for thread in threads:
@@ -139,7 +139,7 @@ def test_several_commands_run_at_once(panel: Panel, site: str) -> None:
     for thread in threads:
         thread.join()
     assert codes == [0] * 8
-    assert len(panel.ok("mail", "list", site).out.splitlines()) == 8
+    assert len(panel.ok_process("mail", "list", site).out.splitlines()) == 8
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_several_commands_run_at_once(panel: Panel, site: str) -> None:
 )
 def test_what_is_no_request_is_hung_up_on(panel: Panel, data: bytes) -> None:
     assert ask_raw(panel, data) == b""
-    panel.ok("mail", "list")
+    panel.ok_process("mail", "list")
 
 
 @pytest.mark.parametrize(
@@ -195,23 +195,25 @@ def test_what_a_customer_wrote_cannot_command_the_terminal(panel: Panel, site: s
     evil = "\x1b]0;owned\x07 \x9b31m \u202eabc\nid: 1"
     panel.ask("mail.create", address=f"joe@{site}", description=evil)
     for words in (["mail", "info"], ["bin", "mail", "--info"], ["mail", "info", "--json"]):
-        out = panel.ok(*words, f"joe@{site}").out
+        out = panel.ok_process(*words, f"joe@{site}").out
         assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(out)
         assert "\nid: 1" not in out
-    assert panel.ok("mail", "info", f"joe@{site}", "--json").json["description"] == evil
+    assert panel.ok_process("mail", "info", f"joe@{site}", "--json").json["description"] == evil
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
 def test_names_that_the_locale_cannot_show_end_no_command(panel: Panel, site: str, locale: str) -> None:
     panel.ask("mail.create", address=f"joe@{site}", description="süß")
-    out = panel.ok("mail", "info", f"joe@{site}", env={"LANG": locale, "PYTHONIOENCODING": "ascii"}).out
+    out = panel.ok_process("mail", "info", f"joe@{site}", env={"LANG": locale, "PYTHONIOENCODING": "ascii"}).out
     assert "description:      s\\xfc\\xdf" in out
-    found = panel.ok("mail", "info", f"joe@{site}", "--json", env={"LANG": locale, "PYTHONIOENCODING": "ascii"}).json
+    found = panel.ok_process(
+        "mail", "info", f"joe@{site}", "--json", env={"LANG": locale, "PYTHONIOENCODING": "ascii"}
+    ).json
     assert found["description"] == "süß"
 
 
 def test_what_is_not_utf_8_is_said_to_be_so(panel: Panel, site: str) -> None:
-    result = panel.run("mail", "create", f"joe@{site}", "--password-stdin", stdin=b"caf\xe9-Kx4!\n")
+    result = panel.run_process("mail", "create", f"joe@{site}", "--password-stdin", stdin=b"caf\xe9-Kx4!\n")
     assert (result.code, "not UTF-8" in result.err) == (2, True)
 
 
@@ -235,7 +237,7 @@ def test_a_listener_that_is_killed_in_the_middle_leaves_nothing_half_and_the_cli
     lone_panel.ask("webspace.create", name="shop.test")
     results: list[Result] = []
     command = ("mail", "create", "joe@shop.test", "--alias", "sales")
-    client = threading.Thread(target=lambda: results.append(lone_panel.run(*command)))
+    client = threading.Thread(target=lambda: results.append(lone_panel.run_process(*command)))
     with writers_held_up(lone_panel.database):
         client.start()
         client.join(1.0)  # by now the command waits for the right to write, or is on its way there
@@ -247,12 +249,12 @@ def test_a_listener_that_is_killed_in_the_middle_leaves_nothing_half_and_the_cli
     lone_panel.start()
     counts = "SELECT (SELECT count(*) FROM mail_mailaccount), (SELECT count(*) FROM mail_mailname)"
     assert lone_panel.rows(counts) == [(0, 0)]
-    lone_panel.ok(*command)
+    lone_panel.ok_process(*command)
     assert lone_panel.rows(counts) == [(1, 2)]
 
 
 def test_a_reader_that_has_enough_ends_the_client_quietly(panel: Panel, site: str) -> None:
-    panel.ok("mail", "create", f"joe@{site}")
+    panel.ok_process("mail", "create", f"joe@{site}")
     done = subprocess.run(
         ["/bin/sh", "-c", f"{sys.executable} -P -S -m innkeeper.doors.cli mail list --json | head -c 1"],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "INNKEEPER_STATE": str(panel.state)},
@@ -265,7 +267,7 @@ def test_a_reader_that_has_enough_ends_the_client_quietly(panel: Panel, site: st
 
 @pytest.mark.parametrize("words", [["mail", "--help"], ["mail", "create", "--help"], ["bin", "mail", "--help"], ["-h"]])
 def test_help_needs_no_panel(tmp_path: Path, words: list[str]) -> None:
-    result = Panel(tmp_path, "").run(*words)
+    result = Panel(tmp_path, "").run_process(*words)
     assert result.code == 0
     assert "--" in result.out or "mail" in result.out
 
@@ -291,7 +293,7 @@ def test_the_client_stays_thin(panel: Panel, words: list[str]) -> None:
 def test_a_command_of_an_event_handler_tells_how_deep_it_is(panel: Panel) -> None:
     def depth(login: str, variable: str | None) -> int:
         env = {"INNKEEPER_PASSWORD": "Kx4!paper"} | ({} if variable is None else {"INNKEEPER_EVENT_DEPTH": variable})
-        panel.ok("customer", "create", login, "--name", "Deep", env=env)
+        panel.ok_process("customer", "create", login, "--name", "Deep", env=env)
         row = "SELECT depth FROM core_outboxevent WHERE event = 'client_create' ORDER BY id DESC LIMIT 1"
         return int(panel.rows(row)[0][0])
 

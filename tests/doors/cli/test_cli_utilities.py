@@ -8,7 +8,7 @@ import pytest
 from cli_panel import Panel
 from test_cli_mail import stored_password
 
-from innkeeper.core.passwords import verify_mail
+from innkeeper.core.passwords import verify_login, verify_mail
 
 PASSWORD = "Kx4!paper-Moon"
 
@@ -97,6 +97,9 @@ def test_files_and_automatic_replies(panel: Panel, site: str, tmp_path: Path) ->
     assert (reply["name"], reply["enabled"], reply["key_where"], reply["key"]) == ("prices", True, "subj", "price")
     assert (reply["subject"], reply["text"], reply["attachments"]) == ("Our prices", "See the file.", ["price.txt"])
     assert (reply["answers_per_day"], reply["forward"]) == (2, "sales@example.net")
+    panel.ok("bin", "mail", "-u", address, "-autoname", "prices", "-autoatch", "del:price.txt")
+    account = panel.info(address)
+    assert (len(account["files"]), account["autoreplies"]["replies"][0]["attachments"]) == (1, [])
     panel.ok("bin", "mail", "-u", address, "-repo", "del:price.txt")
     assert panel.info(address)["files"] == []
 
@@ -163,6 +166,8 @@ def test_renaming_removing_listing_and_switching(panel: Panel, site: str) -> Non
         (["--remove", "joe@{site}", "-mailbox", "true"], 1, "-mailbox: not with --remove"),
         (["-u", "joe@{site}", "-autotext", "Hi"], 1, "-autoname: it is missing"),
         (["-u", "joe@{site}", "-repo", "add:/nonexistent/file"], 1, "No such file"),
+        (["-u", "joe@{site}", "-autoname", "a", "-autoatch", "set:a.txt"], 1, "use add:NAME or del:NAME"),
+        (["-u", "joe@{site}"], 1, "Nothing to change was given"),
     ],
 )
 def test_what_cannot_be_done_has_the_utilities_exit_codes_and_does_nothing(
@@ -196,3 +201,105 @@ def test_customers_subscriptions_and_sites(panel: Panel) -> None:
     panel.ok("bin", "domain", "-r", "bob.test")
     panel.ok("bin", "client", "-r", "bob")
     assert "bob" not in panel.ok("bin", "customer", "--list").out.split()
+
+
+def test_customers_subscriptions_and_sites_are_changed_and_shown(panel: Panel) -> None:
+    for login in ("carol", "dave"):
+        panel.ask("customer.create", login=login, contact_name=login, password=PASSWORD)
+    panel.ask("webspace.create", name="carol.test", owner="carol")
+    panel.ask("site.create", name="second.carol.test", webspace="carol.test")
+    panel.ok("bin", "client", "-u", "carol", "-name", "Carol C", "-login", "caroline", "-city", "Graz")
+    shown = panel.ok("bin", "customer", "--info", "caroline", "--json").json
+    assert (shown["contact_name"], shown["city"], shown["owner"], shown["status"]) == ("Carol C", "Graz", "admin", 0)
+    panel.ok("bin", "domain", "-u", "carol.test", "-mail_service", "false", "-new_name", "carol.example")
+    panel.ok("bin", "subscription", "--change-owner", "carol.example", "-owner", "dave")
+    panel.ok("bin", "subscription_settings", "-u", "carol.example", "-mbox_quota", "100M", "-max_box", "-1",
+             "-max_redir", "3", "-expiration", "2035-12-31")  # fmt: skip
+    shown = panel.ok("bin", "subscription", "-i", "carol.example", "--json").json
+    assert (shown["owner"], shown["sites"]) == ("dave", ["carol.example", "second.carol.test"])
+    limits = {name: value for name, value in shown["limits"].items() if value != -1}
+    assert limits == {"mbox_quota": 100 * 2**20, "max_redir": 3, "expiration": 2082672000}
+    assert panel.ask("mail.preferences", site="carol.example")["enabled"] is False
+    panel.ok("bin", "site", "-u", "second.carol.test", "-status", "disabled", "-mail-service", "false")
+    assert "status: 16\n" in panel.ok("site", "info", "second.carol.test").out
+    assert panel.ask("mail.preferences", site="second.carol.test")["enabled"] is False
+
+
+def test_what_a_domain_does_with_its_mail(panel: Panel, site: str) -> None:
+    panel.ok("bin", "domain_pref", "--update", site, "-no_usr", "bounce:Gone: for good", "-greylisting", "true")
+    shown = panel.ok("bin", "domain_pref", "-i", site).out
+    assert "unknown: bounce\nunknown_value: Gone: for good\n" in shown
+    assert "greylisting: true\n" in shown
+    panel.ok("mail", "preferences", site, "--unknown", "Else@Example.net", "--sign-outgoing", "on")
+    found = panel.ok("mail", "preferences", site, "--unknown", "reject", "--plan", "--json").json
+    assert len(found["plan"]) == 1
+    found = panel.ok("mail", "preferences", site, "--json").json
+    assert (found["unknown"], found["unknown_value"], found["sign_outgoing"]) == ("forward", "else@example.net", True)
+    panel.ok("bin", "domain_pref", "-u", site, "-no-usr", "reject")
+    assert panel.ask("mail.preferences", site=site)["unknown"] == "reject"
+
+
+def test_secret_keys_are_made_listed_and_removed(panel: Panel) -> None:
+    made = panel.ok(
+        "bin", "secret_key", "-c", "-ip-address", "192.0.2.7,::1", "-description", "shop", "-login", "alice"
+    )
+    assert len(made.out.strip()) == 36
+    (row,) = panel.ok("bin", "secret_key", "--list", "--json").json["keys"]
+    assert (row["addresses"], row["login"], row["description"]) == ("192.0.2.7,::1", "alice", "shop")
+    panel.ok("bin", "secret_key", "--delete", "-key", made.out.strip())
+    assert panel.ok("bin", "secret_key", "-l").out == ""
+
+
+def test_addresses_the_administrator_and_limits_of_sending(panel: Panel) -> None:
+    panel.ok("bin", "ipmanage", "-c", "192.0.2.9", "-type", "shared", "-mask", "255.255.255.0", "-interface", "lo")
+    panel.ok("bin", "ipmanage", "--create", "192.0.2.10", "-type", "shared", "-mask", "24", "-interface", "lo")
+    panel.ok("bin", "ipmanage", "-u", "192.0.2.10", "-type", "exclusive", "-public_ip", "198.51.100.1")
+    assert "192.0.2.10 exclusive 255.255.255.0 lo 198.51.100.1" in panel.ok("bin", "ipmanage", "--ip_list").out
+    panel.ok("bin", "ipmanage", "--remove", "192.0.2.10")
+    assert "lo" in panel.ok("bin", "ipmanage", "--interface-list").out.split()
+
+    panel.ok("bin", "admin", "--update", "-company", "Innkeepers", "-email", "a@example.net")
+    assert "company_name: Innkeepers\n" in panel.ok("bin", "admin", "--info").out
+    before = panel.rows("SELECT password FROM accounts_account WHERE login = 'admin'")
+    panel.ok("bin", "admin", "--set-admin-password", "-passwd", "", env={"PSA_PASSWORD": "Another-Moon-7"})
+    ((stored,),) = panel.rows("SELECT password FROM accounts_account WHERE login = 'admin'")
+    assert (stored,) not in before and verify_login("Another-Moon-7", stored)
+
+    panel.ok("bin", "mailserver", "--set-outgoing-messages-mbox-limit", "20")
+    assert "outgoing_messages_mbox_limit: 20\n" in panel.ok("bin", "mailserver", "--info").out
+    panel.ok("bin", "mailserver", "--set-outgoing-messages-mbox-limit", "-1")
+    assert "outgoing_messages_mbox_limit: -1\n" in panel.ok("bin", "mailserver", "--info").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["secret_key", "-c"], 1, "-ip-address: it is missing"),
+        (["secret_key", "-c", "-ip-address", "home"], 4, "'home' is not an IP address"),
+        (["secret_key", "-d", "-key", "nonsense"], 3, "does not exist"),
+        (["ipmanage", "-c", "192.0.2.1", "-type", "shared"], 1, "-mask: it is missing"),
+        (["ipmanage", "-u", "192.0.2.1", "-mask", "24"], 1, "-mask: not with --update"),
+        (["ipmanage", "-r", "203.0.113.9"], 3, "does not exist"),
+        (["admin", "--set-admin-password"], 1, "-passwd: it is missing"),
+        (["admin", "--set-admin-password", "-passwd", "abc"], 4, "password"),
+        (["mailserver", "--set-outgoing-messages-mbox-limit", "-2"], 4, "outgoing_messages_mbox_limit"),
+        (["domain_pref", "-u", "{site}", "-no_usr", "drop"], 1, "is not reject, bounce"),
+        (["domain_pref", "-u", "{site}", "-no_usr", "a@"], 4, "forward"),
+        (["domain_pref", "-u", "nowhere.test", "-no_usr", "reject"], 3, "does not exist"),
+        (["customer", "-u", "alice"], 1, "Nothing to change"),
+        (["customer", "-u", "alice", "-owner", "admin"], 1, "-owner: not with --update"),
+        (["customer", "-u", "alice", "-country", "Tyrol"], 4, "country"),
+        (["subscription", "-u", "{site}", "-new_name", "-bad-"], 4, "name"),
+        (["subscription", "--change-owner", "{site}", "-owner", "nobody"], 3, "Owner"),
+        (["subscription_settings", "-u", "{site}", "-max_box", "many"], 1, "'many' is not a number"),
+        (["subscription_settings", "-u", "{site}", "-expiration", "soon"], 1, "'soon' is not a day"),
+        (["site", "-u", "{site}", "-status", "gone"], 1, "'gone' is not enabled or disabled"),
+    ],
+)
+def test_what_the_other_utilities_refuse_does_nothing(
+    panel: Panel, shared_site: str, words: list[str], code: int, said: str
+) -> None:
+    before = panel.rows("SELECT count(*) FROM core_auditentry")
+    result = panel.run("bin", *(word.replace("{site}", shared_site) for word in words))
+    assert (result.code, said in result.err) == (code, True), result
+    assert panel.rows("SELECT count(*) FROM core_auditentry") == before

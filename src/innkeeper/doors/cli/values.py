@@ -58,6 +58,16 @@ def listed(text: str) -> tuple[str, list[str]]:
     return {"add": "add", "del": "remove", "set": "set"}[action], names
 
 
+def unknown_addresses(text: str) -> dict[str, str]:
+    """What becomes of mail for unknown addresses: `reject`, `bounce`, `bounce:TEXT` or an address."""
+    action, _, value = text.partition(":")
+    if text == "reject" or action == "bounce":
+        return {"unknown": action, "unknown_value": value}
+    if "@" in text:
+        return {"unknown": "forward", "unknown_value": text}
+    raise ValueError("reject, bounce, bounce:TEXT or an address to forward to")
+
+
 def hourly(text: str) -> str:
     """Messages an hour: `default`, `-1` or `unlimited`, or a number."""
     folded = text.strip().lower()

@@ -16,13 +16,19 @@ UTILITIES = {
     "customer": "hosting",
     "client": "hosting",
     "subscription": "hosting",
+    "subscription_settings": "hosting",
     "domain": "hosting",
     "site": "hosting",
     "subdomain": "system_users",
     "webuser": "system_users",
     "ftpsubaccount": "system_users",
     "ftpuser": "system_users",
+    "domain_pref": "domain_pref",
     "event_handler": "event_handler",
+    "secret_key": "server",
+    "ipmanage": "server",
+    "admin": "server",
+    "mailserver": "server",
 }
 # Utilities that are programs of their own.
 PROGRAMS = ("applysecurity", "hostingsecurity", "packagemng")

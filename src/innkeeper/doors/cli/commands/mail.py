@@ -6,9 +6,9 @@ from typing import Any
 
 from innkeeper.doors.cli import output, secrets
 from innkeeper.doors.cli.client import ask
-from innkeeper.doors.cli.commands.objects import change, plan, show_rows
+from innkeeper.doors.cli.commands.objects import change, plan, show, show_rows
 from innkeeper.doors.cli.parser import Command, Namespace, Parser, UsageError, run_group, value
-from innkeeper.doors.cli.values import hourly, shown_size, size
+from innkeeper.doors.cli.values import hourly, shown_size, size, switch, unknown_addresses
 
 DESCRIPTION = """\
 Mail accounts. An account is named by its address, joe@example.test; the id of a site may stand for its name (joe@7).
@@ -153,6 +153,14 @@ def _switch(state: bool) -> Any:
     return run
 
 
+def _preferences(options: Namespace) -> int:
+    found = {name: getattr(options, name) for name in ("webmail", "sign_outgoing", "greylisting")}
+    arguments = {name: setting for name, setting in found.items() if setting is not None} | (options.unknown or {})
+    if arguments and options.plan:
+        return change(options, "mail.preferences", arguments | {"site": options.site}, "")
+    return show(options, "mail.preferences", arguments | {"site": options.site})
+
+
 def _info(options: Namespace) -> int:
     result = ask(options.state, {"command": "mail.info", "arguments": {"address": options.address}})
     if options.json:
@@ -224,6 +232,19 @@ def _site(parser: Parser) -> None:
     plan(parser)
 
 
+def _preferred(parser: Parser) -> None:
+    _site(parser)
+    parser.add_argument(
+        "--unknown",
+        type=value(unknown_addresses),
+        metavar="WHAT",
+        help="mail for unknown addresses: reject, bounce, bounce:TEXT, or an address that it is passed on to",
+    )
+    parser.add_argument("--webmail", metavar="NAME", help="webmail of the site, or none")
+    for option, what in (("--sign-outgoing", "sign outgoing mail"), ("--greylisting", "delay unknown senders")):
+        parser.add_argument(option, type=value(switch), metavar="BOOL", help=what)
+
+
 def _kept(parser: Parser) -> None:
     parser.add_argument("days", nargs="?", metavar="DAYS", help="keep it for so many days")
     plan(parser)
@@ -251,6 +272,7 @@ COMMANDS = {
             "the mail of removed accounts is kept for {days} days",
         ),
     ),
+    "preferences": Command("Show or change what a site does with its mail.", _preferred, _preferences),
     "on": Command("Switch the mail service of a site on.", _site, _switch(True)),
     "off": Command("Switch the mail service of a site off.", _site, _switch(False)),
 }

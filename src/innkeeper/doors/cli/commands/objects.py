@@ -72,7 +72,7 @@ def life(kind: str, key: str, what: str) -> dict[str, Command]:
     """The commands that are alike for each kind of object; `key` is what it is called by."""
 
     def named(parser: Parser) -> None:
-        parser.add_argument(key, metavar=key.upper(), help=f"{key} or id of the {kind}")
+        one(parser)
         plan(parser)
 
     def switch(suspended: bool) -> Callable[[Namespace], int]:
@@ -86,7 +86,13 @@ def life(kind: str, key: str, what: str) -> dict[str, Command]:
     def remove(options: Namespace) -> int:
         return change(options, f"{kind}.remove", {key: getattr(options, key)}, f"removed {{{key}}}")
 
+    def one(parser: Parser) -> None:
+        parser.add_argument(key, metavar=key.upper(), help=f"{key} or id of the {kind}")
+
     return {
+        "info": Command(
+            f"Show a {kind}.", one, lambda options: show(options, f"{kind}.info", {key: getattr(options, key)})
+        ),
         "suspend": Command(f"Suspend a {kind}{what}.", named, switch(True)),
         "activate": Command(f"Activate a suspended {kind} again.", named, switch(False)),
         "remove": Command(f"Remove a {kind}{what}; mail is kept for some days.", named, remove),

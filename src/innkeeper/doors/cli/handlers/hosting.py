@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
+
+from django.db import transaction
 
 from innkeeper.accounts import operations as accounts
 from innkeeper.accounts.contact import LENGTHS
@@ -14,9 +17,20 @@ from innkeeper.core.actor import Actor
 from innkeeper.core.errors import InvalidValue
 from innkeeper.doors.cli.handlers import Handler, Request, Result
 from innkeeper.hosting import operations as hosting
+from innkeeper.hosting.catalogue import LIMITS
 from innkeeper.hosting.models import Site, Webspace
-from innkeeper.hosting.queries import find_site, find_webspace, visible_sites, visible_webspaces
-from innkeeper.hosting.requests import HostingSettings, NewSite, NewWebspace, SiteChanges, WebspaceChanges
+from innkeeper.hosting.queries import find_site, find_webspace, limits_of, visible_sites, visible_webspaces
+from innkeeper.hosting.requests import (
+    NO_MAIL_CHANGES,
+    Entitlements,
+    HostingSettings,
+    NewSite,
+    NewWebspace,
+    SiteChanges,
+    WebspaceChanges,
+)
+from innkeeper.mail.operations import Preferences as MailPreferences
+from innkeeper.mail.operations import set_service_enabled
 
 CHUNK = 500
 
@@ -37,10 +51,13 @@ def _customer(request: Request, argument: str = "login") -> Account:
     return find_customer(request.actor, **key(request.text(argument), "login"))
 
 
+def _contact(request: Request) -> dict[str, str]:
+    return {name: value for name in LENGTHS if (value := request.optional_text(name)) is not None}
+
+
 def create_customer(request: Request) -> Result:
     """Create a customer of the administrator, or of the owner that is named."""
     owner = request.optional_text("owner")
-    contact = {name: value for name in LENGTHS if (value := request.optional_text(name)) is not None}
     password = request.optional_text("password")
     if password is None:
         raise InvalidValue("passwd: it is missing. Give a password for the panel.", field="passwd")
@@ -49,7 +66,7 @@ def create_customer(request: Request) -> Result:
         accounts.NewCustomer(
             login=request.text("login"),
             password=password,
-            contact=contact,
+            contact=_contact(request),
             owner_id=find_owner(request.actor, **key(owner, "login")).pk if owner else None,
         ),
     )
@@ -61,6 +78,28 @@ def suspend_customer(request: Request) -> Result:
     customer = _customer(request)
     accounts.update_customer(request.actor, customer.pk, accounts.CustomerChanges(status=_suspended(request)))
     return {"login": customer.login}
+
+
+def update_customer(request: Request) -> Result:
+    """Change a customer's contact data, login and password."""
+    customer = _customer(request)
+    changes = accounts.CustomerChanges(
+        contact=_contact(request), login=request.optional_text("new_login"), password=request.optional_text("password")
+    )
+    return {"login": accounts.update_customer(request.actor, customer.pk, changes).login}
+
+
+def customer_info(request: Request) -> Result:
+    """A customer, without its password."""
+    account = _customer(request)
+    return {
+        "login": account.login,
+        "id": account.pk,
+        "guid": account.guid,
+        "owner": account.owner.login if account.owner else None,
+        "status": account.status,
+        "created": account.created_at.date().isoformat(),
+    } | {name: getattr(account, name) or "" for name in LENGTHS}
 
 
 def remove_customer(request: Request) -> Result:
@@ -114,6 +153,44 @@ def suspend_webspace(request: Request) -> Result:
     webspace = _webspace(request.actor, request.text("name"))
     hosting.update_webspace(request.actor, webspace.pk, WebspaceChanges(status=_suspended(request)))
     return {"name": webspace.site.name}
+
+
+def update_webspace(request: Request) -> Result:
+    """Change a webspace and its main site."""
+    webspace = _webspace(request.actor, request.text("name"))
+    owner, limits = request.optional_text("new_owner"), request.optional_dict("limits") or {}
+    login, password, quota = (request.optional_text(name) for name in ("login", "password", "hard_quota"))
+    given = {"ftp_login": login, "ftp_password": password, "ftp_quota": quota}
+    properties = {name: value for name, value in given.items() if value is not None}
+    service = request.optional_bool("mail_service")
+    changes = WebspaceChanges(
+        name=request.optional_text("new_name"),
+        owner_id=find_owner(request.actor, **key(owner, "login")).pk if owner else None,
+        hosting=HostingSettings(Site.Hosting.VIRTUAL, properties) if properties else None,
+        entitlements=Entitlements(limits={name: str(value) for name, value in limits.items()}),
+        mail=NO_MAIL_CHANGES if service is None else MailPreferences(enabled=service),
+    )
+    return {"name": hosting.update_webspace(request.actor, webspace.pk, changes).site.name}
+
+
+def webspace_info(request: Request) -> Result:
+    """A webspace with its limits; what is not limited is -1."""
+    webspace = _webspace(request.actor, request.text("name"))
+    limits = limits_of([webspace.pk])[webspace.pk]
+    return {
+        "name": webspace.site.name,
+        "id": webspace.pk,
+        "guid": webspace.guid,
+        "owner": webspace.owner.login,
+        "status": webspace.site.status,
+        "hosting": webspace.site.hosting_type,
+        "used_bytes": webspace.site.used_bytes,
+        "sites": list(
+            Site.objects.filter(webspace=webspace).order_by("ascii_name").values_list("name", flat=True)[:CHUNK]
+        ),
+        "ip_addresses": [row.address for row in (webspace.ipv4, webspace.ipv6) if row],
+        "limits": {name: limits.get(name, -1) for name in LIMITS},
+    }
 
 
 def remove_webspace(request: Request) -> Result:
@@ -171,6 +248,36 @@ def suspend_site(request: Request) -> Result:
     return {"name": site.name}
 
 
+def update_site(request: Request) -> Result:
+    """Change a site, everything or nothing."""
+    site = _site(request)
+    suspended, service = request.optional_bool("suspended"), request.optional_bool("mail_service")
+    changes = SiteChanges(
+        name=request.optional_text("new_name"), status=None if suspended is None else _suspended(request)
+    )
+    both = changes != SiteChanges() and service is not None
+    with transaction.atomic() if both else nullcontext():
+        if service is not None:
+            set_service_enabled(request.actor, site.pk, service)
+        if changes != SiteChanges():
+            site = hosting.update_site(request.actor, site.pk, changes)
+    return {"name": site.name}
+
+
+def site_info(request: Request) -> Result:
+    """A site."""
+    site = _site(request)
+    return {
+        "name": site.name,
+        "id": site.pk,
+        "guid": site.guid,
+        "webspace": site.webspace.site.name if site.webspace else None,
+        "status": site.status,
+        "hosting": site.hosting_type,
+        "used_bytes": site.used_bytes,
+    }
+
+
 def remove_site(request: Request) -> Result:
     """Remove a site with its mail."""
     site = _site(request)
@@ -205,5 +312,11 @@ HANDLERS: dict[str, Handler] = {
     **_handlers("customer", create_customer, suspend_customer, remove_customer, list_customers),
     **_handlers("webspace", create_webspace, suspend_webspace, remove_webspace, list_webspaces),
     **_handlers("site", create_site, suspend_site, remove_site, list_sites),
+    "customer.update": update_customer,
+    "customer.info": customer_info,
+    "webspace.update": update_webspace,
+    "webspace.info": webspace_info,
+    "site.update": update_site,
+    "site.info": site_info,
     "site.hosting": change_site_hosting,
 }

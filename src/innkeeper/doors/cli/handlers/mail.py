@@ -22,6 +22,7 @@ from innkeeper.hosting.queries import find_site, visible_sites
 from innkeeper.mail import operations as mail
 from innkeeper.mail.operations import UNSET, Mode
 from innkeeper.mail.queries import AccountInfo, Part, account_infos
+from innkeeper.mail.queries import preferences as site_preferences
 
 EVERYTHING = Part.ALIASES | Part.RECIPIENTS | Part.GROUPS | Part.REPLIES | Part.FILES
 LISTS = ("aliases", "redirect", "group", "groups", "files", "attachments")
@@ -129,6 +130,37 @@ def service(request: Request) -> Result:
     return {"site": site.name, "enabled": enabled}
 
 
+def preferences(request: Request) -> Result:
+    """Show or change what a site does with its mail."""
+    site = named_site(request.actor, request.text("site"))
+    unknown = request.optional_text("unknown")
+    asked: dict[str, Any] = {
+        "unknown_action": unknown,
+        "unknown_value": None if unknown is None else request.optional_text("unknown_value"),
+        "webmail": request.optional_text("webmail"),
+        "sign_outgoing": request.optional_bool("sign_outgoing"),
+        "greylisting": request.optional_bool("greylisting"),
+        "enabled": request.optional_bool("enabled"),
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    if given:
+        (outcome,) = mail.set_preferences(request.actor, [site.pk], mail.Preferences(**given))
+        if outcome.error:
+            raise outcome.error
+    (found,) = site_preferences(request.actor, [site.pk])
+    if isinstance(found, tuple):
+        raise found[1]
+    return {
+        "site": site.name,
+        "enabled": bool(found.enabled),
+        "unknown": found.unknown_action,
+        "unknown_value": found.unknown_value,
+        "webmail": found.webmail,
+        "sign_outgoing": bool(found.sign_outgoing),
+        "greylisting": bool(found.greylisting),
+    }
+
+
 class Asked:
     """The settings that a request mentions, as changes in the modes of the operation.
 
@@ -225,7 +257,10 @@ class Asked:
         given = dict(given)
         switch = given.pop("all_enabled", UNSET)
         attachments = tuple(mail.Attachment(str(name)) for name in given.pop("attachments", []))
-        return mail.Replies(switch, (_reply_change(given, attachments),) if given else ())
+        detached = tuple(str(name) for name in given.pop("detached", []))
+        if not given:
+            return mail.Replies(switch)
+        return mail.Replies(switch, (replace(_reply_change(given, attachments), detached=detached),))
 
 
 REPLY_SETTINGS: dict[str, type] = {
@@ -323,6 +358,7 @@ HANDLERS: dict[str, Handler] = {
     "mail.restore": restore,
     "mail.rename": rename,
     "mail.service": service,
+    "mail.preferences": preferences,
     "mail.info": info,
     "mail.list": listing,
     "mail.retention": retention,

@@ -65,8 +65,7 @@ def update(line: Line) -> int:
 def info(line: Line) -> int:
     """`--info -mail ADDRESS`"""
     address = _address(line)
-    if line.options:
-        raise UsageError(f"-{next(iter(line.options))}: not with --info.")
+    line.no_options()
     account = ask(line.state, {"command": "mail.info", "arguments": {"address": address}})
     if line.json:
         output.as_json(account["autoreplies"])

@@ -25,11 +25,6 @@ def _id(line: Line) -> int:
         raise UsageError(f"{line.objects[0]}: not the id of a handler. `--list` shows the ids.") from None
 
 
-def _no_options(line: Line) -> None:
-    if line.options:
-        raise UsageError(f"-{next(iter(line.options))}: not with --{line.verb}.")
-
-
 def _save(line: Line, command: str, arguments: dict[str, Any], done: str) -> int:
     result = ask(line.state, {"command": command, "arguments": arguments, "plan": line.plan})
     if line.plan:
@@ -45,22 +40,19 @@ def _save(line: Line, command: str, arguments: dict[str, Any], done: str) -> int
 
 def create(line: Line) -> int:
     """`--create -command C -priority N -user U -event E`"""
-    for name in ("command", "event"):
-        if name not in line.options:
-            raise UsageError(f"-{name}: it is missing.")
+    line.required("command", "event")
     return _save(line, "event-handler.create", dict(line.options), "Creation")
 
 
 def update(line: Line) -> int:
     """`--update ID`"""
-    if not line.options:
-        raise UsageError("Nothing to change was given. `innkeeper bin event_handler --help` shows the options.")
+    line.something()
     return _save(line, "event-handler.update", {"id": _id(line)} | line.options, "Update")
 
 
 def remove(line: Line) -> int:
     """`--remove ID`"""
-    _no_options(line)
+    line.no_options()
     request = {"command": "event-handler.remove", "arguments": {"ids": [_id(line)]}, "plan": line.plan}
     result = ask(line.state, request)
     if line.plan:
@@ -77,7 +69,7 @@ def remove(line: Line) -> int:
 
 def listing(line: Line) -> int:
     """`--list`"""
-    _no_options(line)
+    line.no_options()
 
     def shown(row: dict[str, Any]) -> str:
         fields = {
@@ -98,7 +90,7 @@ def listing(line: Line) -> int:
 
 def list_events(line: Line) -> int:
     """`--list-events`"""
-    _no_options(line)
+    line.no_options()
     rows = output.Rows("events", lambda row: f"{row['event']:<29} {row['description']}", as_object=line.json)
     ask(line.state, {"command": "event-handler.events", "arguments": {}}, on_rows=rows.take)
     rows.end()
@@ -107,7 +99,7 @@ def list_events(line: Line) -> int:
 
 def list_users(line: Line) -> int:
     """`--list-users`"""
-    _no_options(line)
+    line.no_options()
     return line.rows("event-handler.users", {}, "users", "user")
 
 

@@ -1,12 +1,12 @@
-"""`bin customer` (`client`), `bin subscription` (`domain`) and `bin site`."""
+"""`bin customer` (`client`), `bin subscription` (`domain`), `bin subscription_settings` and `bin site`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from innkeeper.doors.cli.parser import UsageError
-from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb, password
+from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb, one_of, password
+from innkeeper.doors.cli.values import size, switch
 
 CONTACT = {
     "name": "contact_name",
@@ -21,11 +21,22 @@ CONTACT = {
     "country": "country",
     "locale": "locale",
 }
+SIZES = {"disk-space": "disk space", "max-traffic": "traffic a month", "mbox-quota": "size of a mailbox"}
+COUNTS = {
+    "max-site": "domains",
+    "max-subdom": "subdomains",
+    "max-wu": "web users",
+    "max-subftp-users": "additional FTP accounts",
+    "max-box": "mailboxes",
+    "max-redir": "mail redirects",
+    "max-mg": "mail groups",
+    "max-resp": "automatic replies",
+}
 
 
-def _no_options(line: Line) -> None:
-    if line.options:
-        raise UsageError(f"-{next(iter(line.options))}: not with --{line.verb}.")
+def contact_options() -> dict[str, Option]:
+    """The options of contact data."""
+    return {option: Option(str, f"contact data: {field.replace('_', ' ')}") for option, field in CONTACT.items()}
 
 
 def _life(kind: str, key: str, word: str, on: str, off: str) -> dict[str, Verb]:
@@ -33,7 +44,7 @@ def _life(kind: str, key: str, word: str, on: str, off: str) -> dict[str, Verb]:
 
     def switch(suspended: bool) -> Callable[[Line], int]:
         def run(line: Line) -> int:
-            _no_options(line)
+            line.no_options()
             arguments = {key: line.objects[0], "suspended": suspended}
             done = f"{word} '{line.objects[0]}' {'suspended' if suspended else 'activated'}"
             return line.change(f"{kind}.status", arguments, done)
@@ -41,15 +52,20 @@ def _life(kind: str, key: str, word: str, on: str, off: str) -> dict[str, Verb]:
         return run
 
     def remove(line: Line) -> int:
-        _no_options(line)
+        line.no_options()
         return line.change(f"{kind}.remove", {key: line.objects[0]}, f"Removal of {word} '{line.objects[0]}' complete")
 
     def listing(line: Line) -> int:
-        _no_options(line)
+        line.no_options()
         return line.rows(f"{kind}.list", {}, f"{kind}s", key)
+
+    def info(line: Line) -> int:
+        line.no_options()
+        return line.show(f"{kind}.info", {key: line.objects[0]})
 
     objects = (key.upper(),)
     return {
+        "info": Verb("i", objects, "show it", info),
         "remove": Verb("r", objects, "remove it with everything that belongs to it", remove),
         on: Verb("", objects, "activate it", switch(False)),
         off: Verb("", objects, "suspend it", switch(True)),
@@ -57,15 +73,10 @@ def _life(kind: str, key: str, word: str, on: str, off: str) -> dict[str, Verb]:
     }
 
 
-def _required(line: Line, *names: str) -> None:
-    for name in names:
-        if name not in line.options:
-            raise UsageError(f"-{name}: it is missing.")
-
-
 def create_customer(line: Line) -> int:
     """`--create LOGIN -name NAME -passwd PASSWORD`"""
-    _required(line, "name", "passwd")
+    line.only("owner", "passwd", *CONTACT)
+    line.required("name", "passwd")
     arguments: dict[str, Any] = {"login": line.objects[0], "owner": line.options.get("owner")}
     arguments |= {CONTACT[name]: value for name, value in line.options.items() if name in CONTACT}
     secret = password(line)
@@ -73,19 +84,99 @@ def create_customer(line: Line) -> int:
     return line.change("customer.create", arguments, f"Creation of customer '{line.objects[0]}' complete")
 
 
+def update_customer(line: Line) -> int:
+    """`--update LOGIN`"""
+    line.only("login", "passwd", *CONTACT)
+    line.something()
+    arguments: dict[str, Any] = {CONTACT[name]: value for name, value in line.options.items() if name in CONTACT}
+    arguments |= {"login": line.objects[0], "new_login": line.options.get("login")}
+    if secret := password(line):
+        arguments["password"] = secret["value"]
+    return line.change("customer.update", arguments, f"Update of customer '{line.objects[0]}' complete")
+
+
 def create_webspace(line: Line) -> int:
     """`--create NAME [-owner LOGIN] [-login LOGIN -passwd PASSWORD]`"""
+    line.only("owner", "login", "passwd")
     arguments = {"name": line.objects[0], "owner": line.options.get("owner"), "login": line.options.get("login")}
     if secret := password(line):
         arguments["password"] = secret["value"]
     return line.change("webspace.create", arguments, f"Creation of subscription '{line.objects[0]}' complete")
 
 
+def update_webspace(line: Line) -> int:
+    """`--update NAME`"""
+    line.only("new-name", "login", "passwd", "hard-quota", "mail-service")
+    line.something()
+    options = line.options
+    arguments: dict[str, Any] = {"name": line.objects[0]}
+    arguments |= {name.replace("-", "_"): value for name, value in options.items() if name != "passwd"}
+    if "hard-quota" in options:
+        arguments["hard_quota"] = str(options["hard-quota"])
+    if secret := password(line):
+        arguments["password"] = secret["value"]
+    return line.change("webspace.update", arguments, f"Update of subscription '{line.objects[0]}' complete")
+
+
+def change_owner(line: Line) -> int:
+    """`--change-owner NAME -owner LOGIN`"""
+    line.only("owner")
+    line.required("owner")
+    arguments = {"name": line.objects[0], "new_owner": line.options["owner"]}
+    return line.change("webspace.update", arguments, f"Change of owner of subscription '{line.objects[0]}' complete")
+
+
+def update_limits(line: Line) -> int:
+    """`--update NAME` of the limits"""
+    line.something()
+    limits = {name.replace("-", "_"): str(value) for name, value in line.options.items()}
+    arguments = {"name": line.objects[0], "limits": limits}
+    return line.change("webspace.update", arguments, f"Update of settings of subscription '{line.objects[0]}' complete")
+
+
+def show_webspace(line: Line) -> int:
+    """`--info NAME`"""
+    line.no_options()
+    return line.show("webspace.info", {"name": line.objects[0]})
+
+
 def create_site(line: Line) -> int:
     """`--create NAME -webspace-name NAME`"""
-    _required(line, "webspace-name")
+    line.only("webspace-name")
+    line.required("webspace-name")
     arguments = {"name": line.objects[0], "webspace": line.options["webspace-name"]}
     return line.change("site.create", arguments, f"Creation of site '{line.objects[0]}' complete")
+
+
+def update_site(line: Line) -> int:
+    """`--update NAME`"""
+    line.only("new-name", "mail-service", "status")
+    line.something()
+    arguments: dict[str, Any] = {"name": line.objects[0]}
+    arguments |= {name.replace("-", "_"): value for name, value in line.options.items() if name != "status"}
+    if "status" in line.options:
+        arguments["suspended"] = line.options["status"] == "disabled"
+    return line.change("site.update", arguments, f"Update of site '{line.objects[0]}' complete")
+
+
+def _count(text: str) -> str:
+    if text in ("-1", "unlimited"):
+        return "-1"
+    if text.isascii() and text.isdigit():
+        return text
+    raise ValueError("a number, or -1 for no limit")
+
+
+def _day(text: str) -> str:
+    if text in ("-1", "never"):
+        return "-1"
+    import datetime  # for a date alone
+
+    try:
+        day = datetime.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=datetime.UTC)
+    except ValueError:
+        raise ValueError("a day such as 2030-12-31, or -1 for none") from None
+    return str(int(day.timestamp()))
 
 
 def _customer(name: str) -> Utility:
@@ -93,12 +184,14 @@ def _customer(name: str) -> Utility:
         name,
         {
             "create": Verb("c", ("LOGIN",), "create a customer", create_customer),
+            "update": Verb("u", ("LOGIN",), "change contact data, -login or -passwd", update_customer),
             **_life("customer", "login", "customer", "on", "off"),
         },
         {
-            **{option: Option(str, f"contact data: {field.replace('_', ' ')}") for option, field in CONTACT.items()},
+            **contact_options(),
             "passwd": Option(str, "password of the panel; - reads standard input, '' takes PSA_PASSWORD"),
-            "owner": Option(str, "the reseller that it belongs to"),
+            "owner": Option(str, "the reseller that it belongs to, with --create"),
+            "login": Option(str, "its new login, with --update"),
         },
     )
 
@@ -108,12 +201,17 @@ def _webspace(name: str) -> Utility:
         name,
         {
             "create": Verb("c", ("NAME",), "create a subscription with its main site", create_webspace),
+            "update": Verb("u", ("NAME",), "change it", update_webspace),
+            "change-owner": Verb("", ("NAME",), "give it to the customer -owner", change_owner),
             **_life("webspace", "name", "subscription", "on", "off"),
         },
         {
             "owner": Option(str, "the customer that it belongs to"),
             "login": Option(str, "system user of its web hosting"),
             "passwd": Option(str, "that user's password; - reads standard input, '' takes PSA_PASSWORD"),
+            "hard-quota": Option(size, "that user's disk quota such as 200M, or -1; with --update"),
+            "new-name": Option(str, "its new name, with --update"),
+            "mail-service": Option(switch, "true|false: the mail service of its main site, with --update"),
         },
     )
 
@@ -127,8 +225,26 @@ UTILITIES = {
         "site",
         {
             "create": Verb("c", ("NAME",), "create a site in a subscription", create_site),
+            "update": Verb("u", ("NAME",), "change it", update_site),
             **_life("site", "name", "site", "activate", "suspend"),
         },
-        {"webspace-name": Option(str, "the subscription that it lies in")},
+        {
+            "webspace-name": Option(str, "the subscription that it lies in, with --create"),
+            "new-name": Option(str, "its new name, with --update"),
+            "mail-service": Option(switch, "true|false: its mail service, with --update"),
+            "status": Option(one_of("enabled", "disabled"), "enabled|disabled, with --update"),
+        },
+    ),
+    "subscription_settings": Utility(
+        "subscription_settings",
+        {
+            "update": Verb("u", ("NAME",), "change limits of a subscription", update_limits),
+            "info": Verb("i", ("NAME",), "show the subscription with them", show_webspace),
+        },
+        {
+            **{name: Option(size, f"{what}: bytes, or with K, M, G; -1: unlimited") for name, what in SIZES.items()},
+            **{name: Option(_count, f"{what}: a number; -1: unlimited") for name, what in COUNTS.items()},
+            "expiration": Option(_day, "last day, YYYY-MM-DD; -1: none"),
+        },
     ),
 }

@@ -32,6 +32,7 @@ REPLY = {
     "autostor": "remembered_senders",
     "autored": "forward",
 }
+REPLY_FILES = {"add": "attachments", "remove": "detached"}
 
 
 def _number(text: str) -> int:
@@ -71,7 +72,7 @@ OPTIONS = {
     "autosubj": Option(lambda text: "" if text == "original" else text, "its subject, or original"),
     "auto-replyto": Option(str, "its return address"),
     "autotext": Option(str, "its text"),
-    "autoatch": Option(listed, "add:NAME: files of the repository that go with it", many=True),
+    "autoatch": Option(listed, "add:NAME or del:NAME: files of the repository that go with it", many=True),
     "autofrq": Option(_number, "how often a day one sender gets it"),
     "autostor": Option(_number, "how many senders are remembered"),
     "autored": Option(str, "address that the message is passed on to"),
@@ -140,10 +141,9 @@ def read_file(path: str) -> dict[str, str]:
 def _reply(options: dict[str, Any]) -> dict[str, Any] | None:
     found = {REPLY[name]: value for name, value in options.items() if name in REPLY} | options.get("autoreq", {})
     attachments = _list(options.get("autoatch", []))
-    if attachments.keys() - {"add"}:
-        raise UsageError("-autoatch: use add:NAME. To take an attachment off, remove its file: -repo del:NAME.")
-    if attachments:
-        found["attachments"] = attachments["add"]
+    if "set" in attachments:
+        raise UsageError("-autoatch: use add:NAME or del:NAME.")
+    found |= {REPLY_FILES[action]: names for action, names in attachments.items()}
     if found and "name" not in found:
         raise UsageError("-autoname: it is missing. Name the automatic reply that the other options mean.")
     if "autorsp" in options:
@@ -168,10 +168,8 @@ def create(line: Line) -> int:
 
 def update(line: Line) -> int:
     """`--update ADDRESS`"""
-    arguments = _arguments(line)
-    if len(arguments) == 1:
-        raise UsageError("Nothing to change was given. `innkeeper bin mail --help` shows the options.")
-    return line.change("mail.update", arguments, f"Update of mailname '{line.objects[0]}' complete")
+    line.something()
+    return line.change("mail.update", _arguments(line), f"Update of mailname '{line.objects[0]}' complete")
 
 
 def remove(line: Line) -> int:
@@ -202,8 +200,7 @@ def turn(enabled: bool) -> Any:
 
 def _only(line: Line) -> dict[str, Any]:
     """The object alone: these commands take no option."""
-    if line.options:
-        raise UsageError(f"-{next(iter(line.options))}: not with --{line.verb}.")
+    line.no_options()
     return {"address": line.objects[0]}
 
 
@@ -255,8 +252,7 @@ def shown(account: dict[str, Any]) -> dict[str, str]:
 def listing(line: Line) -> int:
     """`--list [-domain DOMAIN]`"""
     domain = line.options.pop("domain", None)
-    if line.options:
-        raise UsageError(f"-{next(iter(line.options))}: not with --list.")
+    line.no_options()
     return line.rows("mail.list", {"site": domain}, "accounts", "address")
 
 

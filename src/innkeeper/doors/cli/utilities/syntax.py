@@ -1,6 +1,6 @@
 """The utilities' command line: `UTILITY --command|-c OBJECT [-option value | --option=value ...]`.
 
-Every option takes a value. `_` and `-` in an option's name are the same.
+Every option takes a value. `_` and `-` in the name of a command or an option are the same.
 """
 
 from __future__ import annotations
@@ -63,12 +63,45 @@ class Line:
             output.line(f"SUCCESS: {done}")
         return 0
 
-    def rows(self, command: str, arguments: dict[str, Any], name: str, key: str) -> int:
-        """Print the names of all objects, one a line."""
-        rows = output.Rows(name, lambda row: str(row[key]), as_object=self.json)
+    def rows(self, command: str, arguments: dict[str, Any], name: str, *keys: str) -> int:
+        """Print all objects by these of their values, one a line."""
+        rows = output.Rows(name, lambda row: " ".join(str(row[key]) for key in keys), as_object=self.json)
         ask(self.state, {"command": command, "arguments": arguments}, on_rows=rows.take)
         rows.end()
         return 0
+
+    def show(self, command: str, arguments: dict[str, Any]) -> int:
+        """Print one object."""
+        result = ask(self.state, {"command": command, "arguments": arguments})
+        if self.json:
+            output.as_json(result)
+        else:
+            output.fields(result)
+        return 0
+
+    def no_options(self) -> None:
+        """Raise UsageError if there is an option that is left."""
+        if self.options:
+            raise UsageError(f"-{next(iter(self.options))}: not with --{self.verb}.")
+
+    def only(self, *names: str) -> None:
+        """Raise UsageError for an option that is none of these."""
+        for name in self.options:
+            if name not in names:
+                raise UsageError(f"-{name}: not with --{self.verb}.")
+
+    def required(self, *names: str) -> None:
+        """Raise UsageError for one of these options that is not given."""
+        for name in names:
+            if name not in self.options:
+                raise UsageError(f"-{name}: it is missing.")
+
+    def something(self) -> None:
+        """Raise UsageError if no option is given: there is nothing to change."""
+        if not self.options:
+            raise UsageError(
+                f"Nothing to change was given. `innkeeper bin {self.utility.name} --help` shows the options."
+            )
 
 
 def run(utility: Utility, words: list[str]) -> int:
@@ -95,7 +128,7 @@ def read(utility: Utility, words: list[str]) -> Line:
             line.state = text if equals else _value(word, waiting)
         elif not line.verb:
             line.verb = _verb(utility, word)
-        elif word.startswith("-") and len(word) > 1:
+        elif word.startswith("-") and len(word) > 1 and not word[1:].isdigit():
             option = _option(utility, name)
             _store(line, option, text if equals else _value(name, waiting))
         else:
@@ -114,8 +147,9 @@ def _see(utility: Utility) -> str:
 
 
 def _verb(utility: Utility, word: str) -> str:
+    given = word.replace("_", "-")
     for name, verb in utility.verbs.items():
-        if word == f"--{name}" or (verb.letter and word == f"-{verb.letter}"):
+        if given == f"--{name}" or (verb.letter and word == f"-{verb.letter}"):
             return name
     known = [f"--{name}" for name in utility.verbs]
     raise UsageError(f"{word}: no such command.{near(word, known)} {_see(utility)}")

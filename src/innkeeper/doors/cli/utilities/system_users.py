@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from innkeeper.doors.cli import output
-from innkeeper.doors.cli.client import ask
 from innkeeper.doors.cli.parser import UsageError
 from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb, one_of, password
 from innkeeper.doors.cli.values import size, switch
@@ -16,24 +14,9 @@ PASSWORD = Option(str, "password; - reads standard input, '' takes PSA_PASSWORD"
 WRITE_MODIFY = "write-modify"
 
 
-def _required(line: Line, *names: str) -> None:
-    for name in names:
-        if name not in line.options:
-            raise UsageError(f"-{name}: it is missing.")
-
-
 def _switches(line: Line) -> dict[str, str]:
     names = (*SCRIPTS, *ELSEWHERE, WRITE_MODIFY)
     return {name.replace("-", "_"): "true" if line.options[name] else "false" for name in names if name in line.options}
-
-
-def _info(line: Line, command: str, arguments: dict[str, Any]) -> int:
-    result = ask(line.state, {"command": command, "arguments": arguments})
-    if line.json:
-        output.as_json(result)
-    else:
-        output.fields(result)
-    return 0
 
 
 def _script_options() -> dict[str, Option]:
@@ -53,10 +36,10 @@ def _subdomain(line: Line) -> dict[str, Any]:
 
 def create_subdomain(line: Line) -> int:
     """`--create LABEL -domain DOMAIN`"""
-    _required(line, "domain")
+    line.required("domain")
     arguments = _subdomain(line) | {"properties": _switches(line)}
     if line.options.get("user-type") == "native":
-        _required(line, "login", "passwd")
+        line.required("login", "passwd")
     elif "login" in line.options or "passwd" in line.options:
         raise UsageError("-login, -passwd: they belong to a user of the subdomain's own. Add -user_type native.")
     if secret := password(line):
@@ -67,7 +50,7 @@ def create_subdomain(line: Line) -> int:
 
 def update_subdomain(line: Line) -> int:
     """`--update LABEL -domain DOMAIN`"""
-    _required(line, "domain")
+    line.required("domain")
     for name in ("user-type", "login", "passwd", "hard-quota"):
         if name in line.options:
             raise UsageError(f"-{name}: it cannot be changed. Remove the subdomain and create it again.")
@@ -94,7 +77,7 @@ def _web_user(line: Line) -> dict[str, Any]:
 
 def create_web_user(line: Line) -> int:
     """`--create LOGIN -domain DOMAIN -passwd PASSWORD`"""
-    _required(line, "domain", "passwd")
+    line.required("domain", "passwd")
     arguments = _web_user(line) | {"domain": line.options["domain"]}
     return line.change("webuser.create", arguments, f"Creation of web user '{line.objects[0]}' complete")
 
@@ -123,7 +106,7 @@ def _ftp_account(line: Line) -> dict[str, Any]:
 
 def create_ftp_account(line: Line) -> int:
     """`--create NAME -domain DOMAIN -passwd PASSWORD`"""
-    _required(line, "domain", "passwd")
+    line.required("domain", "passwd")
     arguments = _ftp_account(line) | {"webspace": line.options["domain"]}
     return line.change("ftp-account.create", arguments, f"Creation of FTP account '{line.objects[0]}' complete")
 
@@ -147,7 +130,7 @@ def _ftp(name: str) -> Utility:
             "update": Verb("u", ("NAME",), "change it", update_ftp_account),
             "remove": Verb("r", ("NAME",), "remove it", remove_ftp_account),
             "info": Verb(
-                "i", ("NAME",), "show it", lambda line: _info(line, "ftp-account.info", {"name": line.objects[0]})
+                "i", ("NAME",), "show it", lambda line: line.show("ftp-account.info", {"name": line.objects[0]})
             ),
             "list": Verb("l", (), "list all", lambda line: line.rows("ftp-account.list", {}, "ftp-accounts", "name")),
         },
@@ -169,7 +152,7 @@ UTILITIES = {
             "create": Verb("c", ("LABEL",), "create a subdomain with web hosting", create_subdomain),
             "update": Verb("u", ("LABEL",), "change its web hosting", update_subdomain),
             "remove": Verb("r", ("LABEL",), "remove it with everything that belongs to it", remove_subdomain),
-            "info": Verb("i", ("LABEL",), "show it", lambda line: _info(line, "subdomain.info", _subdomain(line))),
+            "info": Verb("i", ("LABEL",), "show it", lambda line: line.show("subdomain.info", _subdomain(line))),
             "list": Verb("l", (), "list all", lambda line: line.rows("subdomain.list", {}, "subdomains", "name")),
         },
         {
@@ -190,7 +173,7 @@ UTILITIES = {
             "update": Verb("u", ("LOGIN",), "change it", update_web_user),
             "remove": Verb("r", ("LOGIN",), "remove it; its files are kept for some days", remove_web_user),
             "info": Verb(
-                "i", ("LOGIN",), "show it", lambda line: _info(line, "webuser.info", {"login": line.objects[0]})
+                "i", ("LOGIN",), "show it", lambda line: line.show("webuser.info", {"login": line.objects[0]})
             ),
             "list": Verb("l", (), "list all", lambda line: line.rows("webuser.list", {}, "webusers", "login")),
         },
