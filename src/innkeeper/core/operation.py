@@ -12,6 +12,7 @@ because on SQLite it holds the one writer's lock.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from innkeeper.core.actor import Actor
@@ -28,6 +29,8 @@ from innkeeper.core.errors import Failed, InnkeeperError, Refused
 from innkeeper.core.events import EventType
 from innkeeper.core.sealing import seal
 from innkeeper.core.wake import wake
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -113,7 +116,7 @@ class Operation:
         try:
             self._atomic.__enter__()
         except DatabaseError as error:
-            raise Failed("The database cannot be written now. Nothing was changed; try again.") from error
+            raise failed(self.name, error) from error
         return self
 
     def audit(self, object_type: str, object_id: int, object_name: str, detail: str = "") -> None:
@@ -187,7 +190,7 @@ class Operation:
         if error is not None:
             self._atomic.__exit__(kind, error, trace)
             if isinstance(error, DatabaseError):
-                raise Failed("The database refused the change. Nothing was changed.") from error
+                raise failed(self.name, error) from error
             return
         if self.plan is not None:
             self._roll_back(self.plan)
@@ -204,7 +207,7 @@ class Operation:
                 transaction.on_commit(effect, robust=True)
             self._atomic.__exit__(None, None, None)
         except DatabaseError as failure:
-            raise Failed("The database refused the change. Nothing was changed.") from failure
+            raise failed(self.name, failure) from failure
 
     def _roll_back(self, plan: Plan) -> None:
         stop = PlanRolledBack()
@@ -215,6 +218,15 @@ class Operation:
             raise Failed("The database would refuse the change.") from failure
         self._atomic.__exit__(PlanRolledBack, stop, None)
         plan.changes += [Change(self.name, *entry) for entry in self._audit]
+
+
+def failed(operation: str, error: DatabaseError) -> Failed:
+    """What a failure of the database is to the caller of an operation; the log gets the reason."""
+    # The first line alone: the others can show the row, and with it a hash.
+    log.error("%s: the database failed: %s", operation, str(error).partition("\n")[0])
+    if isinstance(error, OperationalError):
+        return Failed("The database cannot be written now. Nothing was changed; try again.")
+    return Failed("The database refused the change. Nothing was changed.")
 
 
 def json_text(value: Any) -> str:

@@ -23,6 +23,10 @@ if _state:
     INSTANCE = Instance.load(Path(_state))
 
 
+LOCK_SECONDS = 20
+"""How long a statement waits for what another transaction holds, and a connection for the server."""
+
+
 def sqlite_settings(path: str) -> dict[str, Any]:
     """A SQLite database: WAL, durable commits, one writer at a time."""
     return {
@@ -31,7 +35,7 @@ def sqlite_settings(path: str) -> dict[str, Any]:
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
+            "timeout": LOCK_SECONDS,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-2000;",
         },
     }
@@ -40,7 +44,9 @@ def sqlite_settings(path: str) -> dict[str, Any]:
 def postgresql_settings(url: str) -> dict[str, Any]:
     """A PostgreSQL database, named by a `postgresql://` URL."""
     parts = urlsplit(url)
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    # As long as SQLite waits, unless the URL says otherwise: who holds a lock for ever must not hold every thread.
+    waits = {"options": f"-c lock_timeout={LOCK_SECONDS}s", "connect_timeout": str(LOCK_SECONDS)}
+    options: dict[str, Any] = waits | dict(parse_qsl(parts.query))
     host = options.pop("host", None) or parts.hostname or ""
     return {
         "ENGINE": "innkeeper.core.db.postgresql",

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import groupby
 from typing import IO, NamedTuple
 
+from django.db import OperationalError
 from lxml import etree
 
 from innkeeper.core.actor import Actor
@@ -83,6 +84,9 @@ def _run(actor: Actor, version: Version, operation: Operation, writer: Writer) -
         return
     except Refused as refused:
         error = refused
+    except OperationalError:
+        log.exception("%s/%s could not read the database", operator, name)
+        error = Failed("The panel's database cannot be reached now. Try again later.")
     except Exception:
         log.exception("%s/%s failed", operator, name)
         error = Failed(UNEXPECTED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -10,8 +9,8 @@ from itertools import chain, islice
 from django.db import DatabaseError, transaction
 from lxml import etree
 
-from innkeeper.core.errors import Failed, NotFound, Refused
-from innkeeper.core.operation import Outcome
+from innkeeper.core.errors import NotFound, Refused
+from innkeeper.core.operation import Outcome, failed
 from innkeeper.doors.xmlapi.call import Call
 from innkeeper.doors.xmlapi.mail_answers import write_infos, write_preferences
 from innkeeper.doors.xmlapi.mail_requests import account_change, folded, number, preferences
@@ -30,8 +29,6 @@ from innkeeper.mail.requests import (
     RenameAccount,
     UpdateAccounts,
 )
-
-log = logging.getLogger(__name__)
 
 OPERATOR = "mail"
 DIALECTS = (Dialect.NEW,)
@@ -241,9 +238,8 @@ def run_in_parts(call: Call, accounts: Accounts, reading: Iterator[Account], wit
         return
     except Refused as refused:
         error = refused
-    except DatabaseError:
-        log.exception("an operation in parts failed")
-        error = Failed("The database refused the change. Nothing was changed.")
+    except DatabaseError as failure:
+        error = failed("an operation in parts", failure)
     call.writer.rewind(mark)
     for part in parts_of(iter(accounts)):
         write_outcomes(call, [Outcome(AccountRef(None, name_of(account)), error) for account in part])
