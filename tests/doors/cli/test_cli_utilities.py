@@ -293,6 +293,8 @@ def test_addresses_the_administrator_and_limits_of_sending(panel: Panel) -> None
         (["subscription", "--change-owner", "{site}", "-owner", "nobody"], 3, "Owner"),
         (["subscription_settings", "-u", "{site}", "-max_box", "many"], 1, "'many' is not a number"),
         (["subscription_settings", "-u", "{site}", "-expiration", "soon"], 1, "'soon' is not a day"),
+        (["webuser", "-r", "nobody", "-quota", "1M"], 1, "-quota: not with --remove"),
+        (["site", "--list", "-status", "enabled"], 1, "-status: not with --list"),
         (["site", "-u", "{site}", "-status", "gone"], 1, "'gone' is not enabled or disabled"),
     ],
 )

@@ -99,7 +99,6 @@ def list_events(line: Line) -> int:
 
 def list_users(line: Line) -> int:
     """`--list-users`"""
-    line.no_options()
     return line.rows("event-handler.users", {}, "users", "user")
 
 

@@ -56,7 +56,6 @@ def _life(kind: str, key: str, word: str, on: str, off: str) -> dict[str, Verb]:
         return line.change(f"{kind}.remove", {key: line.objects[0]}, f"Removal of {word} '{line.objects[0]}' complete")
 
     def listing(line: Line) -> int:
-        line.no_options()
         return line.rows(f"{kind}.list", {}, f"{kind}s", key)
 
     def info(line: Line) -> int:

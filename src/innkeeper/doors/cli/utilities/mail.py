@@ -252,7 +252,6 @@ def shown(account: dict[str, Any]) -> dict[str, str]:
 def listing(line: Line) -> int:
     """`--list [-domain DOMAIN]`"""
     domain = line.options.pop("domain", None)
-    line.no_options()
     return line.rows("mail.list", {"site": domain}, "accounts", "address")
 
 

@@ -31,7 +31,6 @@ def create_key(line: Line) -> int:
 
 def list_keys(line: Line) -> int:
     """`--list`"""
-    line.no_options()
     return line.rows("key.list", {}, "keys", "id", "addresses", "login", "description")
 
 
@@ -72,13 +71,11 @@ def remove_address(line: Line) -> int:
 
 def list_addresses(line: Line) -> int:
     """`--ip_list`"""
-    line.no_options()
     return line.rows("address.list", {}, "addresses", "address", "type", "netmask", "interface", "public_ip")
 
 
 def list_interfaces(line: Line) -> int:
     """`--interface_list`"""
-    line.no_options()
     return line.rows("address.interfaces", {}, "interfaces", "interface")
 
 

@@ -64,7 +64,8 @@ class Line:
         return 0
 
     def rows(self, command: str, arguments: dict[str, Any], name: str, *keys: str) -> int:
-        """Print all objects by these of their values, one a line."""
+        """Print all objects by these of their values, one a line. Takes no option."""
+        self.no_options()
         rows = output.Rows(name, lambda row: " ".join(str(row[key]) for key in keys), as_object=self.json)
         ask(self.state, {"command": command, "arguments": arguments}, on_rows=rows.take)
         rows.end()

@@ -60,6 +60,7 @@ def update_subdomain(line: Line) -> int:
 
 def remove_subdomain(line: Line) -> int:
     """`--remove LABEL -domain DOMAIN`"""
+    line.only("domain")
     return line.change("subdomain.remove", _subdomain(line), f"Removal of subdomain '{line.objects[0]}' complete")
 
 
@@ -89,6 +90,7 @@ def update_web_user(line: Line) -> int:
 
 def remove_web_user(line: Line) -> int:
     """`--remove LOGIN`"""
+    line.no_options()
     arguments = {"login": line.objects[0]}
     return line.change("webuser.remove", arguments, f"Removal of web user '{line.objects[0]}' complete")
 
@@ -118,6 +120,7 @@ def update_ftp_account(line: Line) -> int:
 
 def remove_ftp_account(line: Line) -> int:
     """`--remove NAME`"""
+    line.no_options()
     arguments = {"name": line.objects[0]}
     return line.change("ftp-account.remove", arguments, f"Removal of FTP account '{line.objects[0]}' complete")
 
