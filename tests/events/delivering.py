@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.utils import timezone
 from innkeeper.core.models import OutboxEvent
 from innkeeper.events.catalogue import EVENTS
 from innkeeper.events.claims import Claim, Result, Verdict
+from innkeeper.events.deliver import Progress
 from innkeeper.events.loop import Loop
 from innkeeper.events.models import Delivery, EventHandler
 
@@ -45,8 +46,12 @@ class Runs:
         self.made: list[tuple[int, int, int]] = []  # handler, object, event number
         self.claims: list[Claim] = []
         self._lock = threading.Lock()
-        self.loop = Loop(self.attempt, threading.Event(), None)
+        self.loop = Loop(self.attempts, threading.Event(), None)
         LOOPS.append(self.loop)
+
+    def attempts(self, made: Sequence[Claim]) -> Iterator[Progress]:
+        for claim in made:
+            yield Progress([self.attempt(claim)])
 
     def attempt(self, claim: Claim) -> Result:
         verdict = self.verdict(claim)

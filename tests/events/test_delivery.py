@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -16,6 +18,7 @@ from django.utils import timezone
 from innkeeper.core.models import OutboxEvent
 from innkeeper.events import claims
 from innkeeper.events.claims import Claim, Result, Verdict
+from innkeeper.events.deliver import Progress
 from innkeeper.events.dispatch import DEEPEST, PARKED, dispatch
 from innkeeper.events.models import Attempt, Delivery, EventHandler
 
@@ -340,3 +343,33 @@ def test_a_look_at_what_is_due_uses_its_index() -> None:
             plan = " ".join(row[3] for row in cursor.fetchall())
             assert index in plan and "SCAN events_delivery" not in plan, plan
     assert Delivery.objects.filter(attempts__gt=F("replay")).count() == 0
+
+
+def test_what_stands_behind_a_long_run_is_made_by_another_thread() -> None:
+    handler()
+    for object_id in range(200):
+        raised(object_id)
+    runs = Runs()
+    slow, go_on = threading.Event(), threading.Event()
+    in_a_row = []
+
+    def attempts(made: Sequence[Claim]) -> Iterator[Progress]:
+        in_a_row.append(len(made))
+        if len(made) > 1 and not slow.is_set():
+            slow.set()
+            yield Progress([runs.attempt(made[0])], len(made) - 2)
+            assert go_on.wait(10)
+            yield Progress([runs.attempt(made[1])])
+        else:
+            yield Progress([runs.attempt(claim) for claim in made])
+
+    runs.loop.pool._attempts = attempts
+    deadline = time.monotonic() + 30
+    while states().get("done") != 199 and time.monotonic() < deadline:
+        runs.loop.turn()
+        runs.loop.wait(0.05)
+    assert states() == {"done": 199, "running": 1} and max(in_a_row) > 1
+    go_on.set()
+    runs.settle()
+    assert states() == {"done": 200}
+    assert len(runs.made) == 200

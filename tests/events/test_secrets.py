@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from innkeeper.events import deliver
 from innkeeper.events.claims import Claim, Verdict
 from innkeeper.events.models import Attempt, Delivery
 from innkeeper.events.operations import NewHandler, create_handler, remove_handlers, set_enabled
-from innkeeper.hostd.client import RunLimits, RunResult
+from innkeeper.hostd.client import Run, RunLimits, RunResult
 from tests.people import make_account
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("closed_loops")]
@@ -36,17 +37,16 @@ class Hostd:
         self.argv: list[list[str]] = []
         self.environments: list[dict[str, str]] = []
 
-    def run_handler(
-        self, user: str, argv: list[str], environment: dict[str, str], limits: RunLimits, run: str
-    ) -> RunResult:
-        self.argv.append(argv)
-        self.environments.append(environment)
-        return RunResult(0, None, str(environment), f"said {PASSWORD}", False, 1, False, "")
+    def run_handler(self, user: str, runs: Sequence[Run], limits: RunLimits) -> Iterator[list[RunResult]]:
+        for run in runs:
+            self.argv.append(list(run.argv))
+            self.environments.append(dict(run.environment))
+        yield [RunResult(0, None, str(run.environment), f"said {PASSWORD}", False, 1, False, "") for run in runs]
 
 
 def delivered(hostd: Hostd) -> Runs:
     runs = Runs()
-    runs.loop.pool._attempt = lambda claim: deliver.attempt(claim, hostd)  # type: ignore[arg-type]
+    runs.loop.pool._attempts = lambda claims: deliver.attempts(claims, hostd)  # type: ignore[arg-type]
     runs.settle()
     return runs
 

@@ -242,8 +242,7 @@ def test_an_event_arrives_after_failures_with_the_same_id_as_a_cloud_event(recei
     values = {"new_login_name": "ines", "new_contact_name": 'Ines "$(id)" Sommér\n'}
     raised(5, parameters=json.dumps(values))
     runs = Runs()
-    runs.attempt = lambda claim: deliver.attempt(claim, None)  # type: ignore[method-assign, assignment, arg-type]
-    runs.loop.pool._attempt = runs.attempt
+    runs.loop.pool._attempts = lambda claims: deliver.attempts(claims, None)  # type: ignore[arg-type]
     for _ in range(4):
         runs.settle()
         later()
@@ -267,6 +266,6 @@ def test_gone_is_for_good(receiver: Receiver) -> None:
     receiver.answers = [(410, {}, b"")]
     raised(5)
     runs = Runs()
-    runs.loop.pool._attempt = lambda claim: deliver.attempt(claim, None)  # type: ignore[arg-type]
+    runs.loop.pool._attempts = lambda claims: deliver.attempts(claims, None)  # type: ignore[arg-type]
     runs.settle()
     assert states() == {"dead": 1}

@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 
 from innkeeper.hostd import handlers as handlers_module
+from innkeeper.hostd import requests
 from innkeeper.hostd.actions import Actions
-from innkeeper.hostd.client import Client, CommandCheck, HostdError, RunLimits, RunResult
+from innkeeper.hostd.client import Client, CommandCheck, HostdError, Run, RunLimits, RunResult
 from innkeeper.hostd.handlers import Handlers
+from innkeeper.hostd.requests import RunHandler
 from innkeeper.hostd.server import Server
 from innkeeper.instance.config import Instance
 
@@ -67,7 +69,8 @@ def script(instance: Instance, text: str, name: str = "handler", mode: int = 0o7
 
 def run(hostd: Client, *argv: str, user: str = USER, run: str = "1", **more: Any) -> RunResult:
     limits = RunLimits(**{name: more.pop(name, getattr(LIMITS, name)) for name in RunLimits.__slots__})
-    return hostd.run_handler(user, argv, more.pop("environment", {}), limits, run)
+    [[result]] = hostd.run_handler(user, [Run(run, argv, more.pop("environment", {}))], limits)
+    return result
 
 
 def marked(mark: str) -> list[int]:
@@ -134,6 +137,44 @@ def test_output_that_is_no_text_is_made_one(hostd: Client, instance: Instance) -
     assert run(hostd, script(instance, r"printf 'a\000\377b'")).stdout == "a\ufffd\ufffdb"
 
 
+def test_a_program_has_its_users_ids_alone_and_no_way_back(hostd: Client) -> None:
+    told = run(hostd, "/bin/cat", "/proc/self/status").stdout
+    status = {name: value.split() for name, _, value in (line.partition(":") for line in told.splitlines())}
+    account = pwd.getpwnam(USER)
+    assert status["Uid"] == [str(account.pw_uid)] * 4 and status["Gid"] == [str(account.pw_gid)] * 4
+    assert status["Groups"] == [str(account.pw_gid)]
+    assert {int(status[name][0], 16) for name in ("CapPrm", "CapEff", "CapAmb", "CapInh")} == {0}
+    ours = 2**31 - 1  # beyond are signals of the C library's own
+    assert {int(status[name][0], 16) & ours for name in ("SigIgn", "SigBlk")} == {0}
+
+
+def test_runs_of_one_request_come_one_after_the_other_each_with_its_result(hostd: Client, instance: Instance) -> None:
+    path = script(instance, 'echo "$INNKEEPER_EVENT_ID $1"; exit "$1"')
+    runs = [Run(f"{n}", [path, f"{n}"], {"INNKEEPER_EVENT_ID": f"e{n}"}) for n in range(10)]
+    runs.insert(4, Run("missing", ["/nonexistent"], {}))
+    [results] = hostd.run_handler(USER, runs, LIMITS)
+    assert results.pop(4).error == "No such file or directory"
+    assert [(each.exit_status, each.stdout) for each in results] == [(n, f"e{n} {n}\n") for n in range(10)]
+
+
+def test_a_long_run_keeps_no_result_and_no_other_run_waiting(hostd: Client, instance: Instance) -> None:
+    path = script(instance, f'[ "$1" != slow ] || sleep 1; echo "$1" >> {instance.state}/log')
+    (instance.state / "log").touch()
+    (instance.state / "log").chmod(0o666)
+    answers = hostd.run_handler(USER, [Run(name, [path, name], {}) for name in ("first", "slow", "behind")], LIMITS)
+    assert [each.exit_status for each in next(answers)] == [0]
+    assert (instance.state / "log").read_text() == "first\n"
+    assert [each.exit_status for each in next(answers)] == [0]
+    assert next(answers, None) is None
+    assert (instance.state / "log").read_text() == "first\nslow\n"
+
+
+def test_one_with_little_memory_may_say_as_much_as_any(hostd: Client, instance: Instance) -> None:
+    path = script(instance, "head -c 2M /dev/zero; head -c 2M /dev/zero >&2")
+    result = run(hostd, path, memory_mb=16, output_kb=1024)
+    assert result.exit_status == 0 and len(result.stdout) == len(result.stderr) == 1024 * 1024
+
+
 def test_memory_and_files_are_limited(hostd: Client, instance: Instance) -> None:
     eater = script(instance, "ulimit -n; exec /usr/bin/python3 -c 'x = bytearray(200_000_000)'")
     result = run(hostd, eater, memory_mb=100, open_files=32)
@@ -184,16 +225,21 @@ def test_a_program_that_is_no_script_and_no_binary_is_no_shell_script(hostd: Cli
         {"memory_mb": 10**9},
         {"output_kb": -1},
         {"open_files": "64"},
+        {"runs": []},
+        {"runs": {}},
+        {"runs": [1]},
+        {"runs": [{"run": "1", "argv": ["/bin/true"], "environment": {}, "user": "root"}]},
+        {"runs": [{"run": "1", "argv": ["/bin/true"], "environment": {}}] * 33},
     ],
 )
 def test_a_request_that_is_malformed_is_refused(hostd: Client, wrong: dict[str, Any]) -> None:
-    fields: dict[str, Any] = {
-        "run": "1", "user": USER, "argv": ["/bin/true"], "environment": {},
-        "timeout_s": 5, "memory_mb": 64, "output_kb": 1, "open_files": 64,
-    }  # fmt: skip
-    assert hostd.ask("run_handler", **fields)["exit_status"] == 0
+    one: dict[str, Any] = {"run": "1", "argv": ["/bin/true"], "environment": {}}
+    fields: dict[str, Any] = {"user": USER, "timeout_s": 5, "memory_mb": 64, "output_kb": 1, "open_files": 64}
+    assert hostd.ask("run_handler", **fields, runs=[one])[0]["exit_status"] == 0
+    runs = wrong.get("runs", [one, one | {name: value for name, value in wrong.items() if name in one}])
+    fields |= {name: value for name, value in wrong.items() if name in fields}
     with pytest.raises(HostdError, match=next(iter(wrong))):
-        hostd.ask("run_handler", **(fields | wrong))
+        hostd.ask("run_handler", **fields, runs=runs)
 
 
 @pytest.mark.parametrize("user", ["root", "daemon", "postfix", "dovecot", "bin"])
@@ -253,10 +299,10 @@ import json, socket, sys
 def ask(**fields):
     s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(json.dumps(fields).encode() + b"\\n")
     return json.loads(s.makefile("rb").readline())
-base = dict(op="run_handler", run="x", argv=["/usr/bin/id", "-u"], environment={}, timeout_s=5, memory_mb=64,
-            output_kb=1, open_files=64)
+one = dict(run="x", argv=["/usr/bin/id", "-u"], environment={})
+base = dict(op="run_handler", timeout_s=5, memory_mb=64, output_kb=1, open_files=64, runs=[one])
 answers = [ask(**base, user=user) for user in ("root", "0", "+0", "root ", "daemon", "toor", "#0", "nobody:root")]
-answers += [ask(**base | {"environment": {name: "/tmp/x.so"}}, user="nobody")
+answers += [ask(**base | {"runs": [one | {"environment": {name: "/tmp/x.so"}}]}, user="nobody")
             for name in ("LD_PRELOAD", "PATH", "BASH_ENV", "NEW_X=1\\nLD_PRELOAD")]
 answers += [ask(**base, user="nobody", uid=0), ask(op="check_command", user="root", path="/etc/shadow"),
             ask(op="check_command", user="nobody", path="/etc/shadow")]
@@ -276,7 +322,7 @@ def test_a_client_of_the_panels_user_gets_no_root(hostd: Client, instance: Insta
         cwd="/",
     )
     refused, allowed = json.loads(done.stdout)
-    assert allowed["result"]["stdout"] == f"{pwd.getpwnam(USER).pw_uid}\n"
+    assert allowed["result"][0]["stdout"] == f"{pwd.getpwnam(USER).pw_uid}\n"
     for answer in refused:
         assert not answer["ok"] or (answer["result"]["error"] and answer["result"]["script"] is None), answer
 
@@ -286,7 +332,7 @@ def test_a_hostile_script_touches_nothing_that_its_user_cannot(hostd: Client, in
     secret.write_text("treasure")
     secret.chmod(0o600)
     attempts = f"cat {secret}; echo x > {instance.handler_policy}; kill -9 {os.getpid()} $PPID; cat /etc/shadow; id -G"
-    result = run(hostd, script(instance, attempts + "; ls -l /proc/self/fd"))
+    result = run(hostd, script(instance, f"sleep 0.2; {attempts}; ls -l /proc/self/fd"))
     assert "treasure" not in result.stdout and result.stderr.count("ermission denied") >= 3
     assert result.stdout.splitlines()[0] == str(pwd.getpwnam(USER).pw_gid)
     assert "socket:" not in result.stdout
@@ -328,7 +374,7 @@ def test_a_run_ends_with_its_client_and_the_same_run_waits_for_that(hostd: Clien
     path = script(instance, f"[ -s {log} ] && exit 0; echo begun >> {log}; sleep {mark}; echo ended >> {log}")
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(instance.hostd_socket))
-        fields = {"run": "7", "user": USER, "argv": [path], "environment": {}}
+        fields = {"user": USER, "runs": [{"run": "7", "argv": [path], "environment": {}}]}
         limits = {"timeout_s": 60, "memory_mb": 64, "output_kb": 1, "open_files": 64}
         request = {"op": "run_handler", **fields, **limits}
         connection.sendall(json.dumps(request).encode() + b"\n")
@@ -348,12 +394,27 @@ def test_a_killed_runner_leaves_nothing_and_does_not_stop_the_next_run(instance:
     with pytest.MonkeyPatch.context() as patch:
         # Root's own program may do anything, so it is the one that can kill the runner.
         patch.setattr("innkeeper.hostd.handler_policy._check_roots_own", lambda _: None)
-        request = handlers_module.RunHandler("1", "root", (path,), {}, 20, 64, 1, 64)
+        request = RunHandler("root", (requests.Run("1", (path,), {}),), 20, 64, 1, 64)
         with pytest.raises(RuntimeError, match="runner"):
             handlers.run(request, None)
         assert gone(mark)
-        after = handlers_module.RunHandler("1", "root", (script(instance, "echo next"),), {}, 20, 64, 1, 64)
-        assert handlers.run(after, None)["stdout"] == "next\n"
+        after = RunHandler("root", (requests.Run("1", (script(instance, "echo next"),), {}),), 20, 64, 1, 64)
+        assert handlers.run(after, None)[0]["stdout"] == "next\n"
+    handlers.end()
+
+
+def test_a_stopped_runner_is_ended_with_what_it_runs(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = f"9{os.getpid()}.36"
+    monkeypatch.setattr(handlers_module, "ANSWER_S", 0.5)
+    monkeypatch.setattr("innkeeper.hostd.handler_policy._check_roots_own", lambda _: None)
+    handlers = Handlers(instance)
+    handlers.begin()
+    path = script(instance, f"kill -STOP $PPID; sleep {mark}")
+    instance.handler_policy.write_text(f"[users]\nroot = ['{path}']\n")
+    request = RunHandler("root", (requests.Run("1", (path,), {}),), 1, 64, 1, 64)
+    with pytest.raises(RuntimeError, match="does not answer"):
+        handlers.run(request, None)
+    assert gone(mark)
     handlers.end()
 
 

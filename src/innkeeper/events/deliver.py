@@ -1,12 +1,12 @@
-"""Makes one attempt of a delivery: runs the command, or sends the request. Touches no database."""
+"""Makes attempts of deliveries: runs the commands, or sends the requests. Touches no database."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -20,7 +20,7 @@ from innkeeper.events.claims import Claim, Result, Verdict
 from innkeeper.events.command import parse
 from innkeeper.events.models import HandlerKind
 from innkeeper.events.samples import sample
-from innkeeper.hostd.client import Client, HostdError, RunLimits
+from innkeeper.hostd.client import Client, HostdError, Run, RunLimits, RunResult
 
 MASK = "********"
 
@@ -38,37 +38,62 @@ class Occasion:
     depth: int
 
 
-def attempt(claim: Claim, hostd: Client) -> Result:
-    """Make a delivery once. Whatever goes wrong is a result."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What came of the first attempts of which nothing was told yet, and how many of the last ones were not begun."""
+
+    results: list[Result]
+    given_back: int = 0
+
+
+def attempts(claims: Sequence[Claim], hostd: Client) -> Iterator[Progress]:
+    """Make deliveries of one handler, each once, one after the other. Whatever goes wrong is a result.
+
+    In the end each claim has a result or was given back. Claims behind one that takes long are given back at once.
+    """
+    left = list(claims)
     begun, started_at = time.monotonic(), timezone.now()
-    plain = Result(claim.id, claim.handler.pk, claim.attempt, Verdict.FAILED, started_at, 0)
+
+    def plain(claim: Claim) -> Result:
+        return Result(claim.id, claim.handler.pk, claim.attempt, Verdict.FAILED, started_at, _since(begun))
+
+    def come_to(results: list[Result]) -> Progress:
+        """Of what goes on one at most has begun."""
+        del left[: len(results)]
+        behind = len(left[1:])
+        del left[1:]
+        return Progress(results, behind)
+
     try:
-        secrets = _secrets(claim)
-        if claim.handler.kind == HandlerKind.WEBHOOK:
-            result = _send(claim, secrets, plain)
+        if claims[0].handler.kind == HandlerKind.WEBHOOK:
+            yield come_to([_send(claims[0], plain(claims[0]))])
         else:
-            result = _run(claim, secrets, plain, hostd)
-        result = replace(
-            result,
-            stdout=_masked(result.stdout, secrets),
-            stderr=_masked(result.stderr, secrets),
-            error=_masked(result.error, secrets),
-        )
-    except (Refused, HostdError, CannotUnsealError) as error:
-        result = replace(plain, error=str(error))
+            for found in _run(claims, hostd):
+                made = zip(left, found, strict=False)
+                yield come_to([_result(claim, each, plain(claim)) for claim, each in made])
     except ConnectionError as error:
         # hostd was killed while it ran the handler, or is not there at all.
-        away = isinstance(error, ConnectionRefusedError)
-        result = replace(
-            plain,
-            verdict=Verdict.UNTRIED if away else Verdict.INTERRUPTED,
-            error="It was interrupted: hostd ended during this attempt.",
-        )
+        verdict = Verdict.UNTRIED if isinstance(error, ConnectionRefusedError) else Verdict.INTERRUPTED
+        text = "It was interrupted: hostd ended during this attempt."
+        yield Progress([replace(plain(claim), verdict=verdict, error=text) for claim in left])
+        left.clear()
     except (FileNotFoundError, PermissionError):  # hostd is about to open its socket
-        result = replace(plain, verdict=Verdict.UNTRIED)
+        yield Progress([replace(plain(claim), verdict=Verdict.UNTRIED) for claim in left])
+        left.clear()
     except Exception as error:
-        result = replace(plain, error=f"{type(error).__name__}: {error}")
-    return replace(result, duration_ms=result.duration_ms or round((time.monotonic() - begun) * 1000))
+        if len(left) > 1:  # which of them it was shows when they are made one by one
+            yield Progress([], len(left) - 1)
+            yield from attempts(left[:1], hostd)
+        else:
+            text = str(error) if isinstance(error, (Refused, HostdError, CannotUnsealError)) else _described(error)
+            yield Progress([replace(plain(claim), error=text) for claim in left])
+        left.clear()
+    if left:
+        yield Progress([], len(left))
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def occasion(claim: Claim) -> Occasion:
@@ -105,35 +130,45 @@ def environment(what: Occasion, values: Mapping[str, str], attempt_number: int) 
     }
 
 
-def _run(claim: Claim, secrets: Mapping[str, str], plain: Result, hostd: Client) -> Result:
-    handler, what = claim.handler, occasion(claim)
-    values = parameters(what.event, claim.event)
-    # Passwords reach the environment alone: arguments are everybody's to read.
-    argv = [_passable(word) for word in parse(handler.command, EVENTS[what.event]).render(values)]
-    variables = environment(what, {**values, **secrets}, claim.attempt)
+def _run(claims: Sequence[Claim], hostd: Client) -> Iterator[list[RunResult]]:
+    handler = claims[0].handler
+    command = parse(handler.command, EVENTS[handler.event])
+    runs = []
+    for claim in claims:
+        what = occasion(claim)
+        values = parameters(what.event, claim.event)
+        # Passwords reach the environment alone: arguments are everybody's to read.
+        argv = [_passable(word) for word in command.render(values)]
+        variables = environment(what, {**values, **_secrets(claim)}, claim.attempt)
+        runs.append(Run(f"delivery-{claim.id}", argv, variables))
     limits = RunLimits(handler.timeout_s, handler.memory_mb, handler.output_kb, handler.open_files)
-    found = hostd.run_handler(handler.user, argv, variables, limits, f"delivery-{claim.id}")
+    return hostd.run_handler(handler.user, runs, limits)
+
+
+def _result(claim: Claim, found: RunResult, plain: Result) -> Result:
     error = found.error and f"It could not be started: {found.error}."
     if found.timed_out:
-        error = f"It took longer than {handler.timeout_s} s and was ended."
+        error = f"It took longer than {claim.handler.timeout_s} s and was ended."
     elif found.signal is not None:
         error = f"It was ended by signal {found.signal}."
     elif found.exit_status:
         error = f"It ended with status {found.exit_status}."
+    secrets = _secrets(claim)
     return replace(
         plain,
         verdict=Verdict.FAILED if error else Verdict.DONE,
+        started_at=timezone.now() - timedelta(milliseconds=found.duration_ms),
         duration_ms=found.duration_ms,
         exit_status=found.exit_status,
         signal=found.signal,
-        stdout=found.stdout,
-        stderr=found.stderr,
+        stdout=_masked(found.stdout, secrets),
+        stderr=_masked(found.stderr, secrets),
         error=error,
     )
 
 
-def _send(claim: Claim, secrets: Mapping[str, str], plain: Result) -> Result:
-    handler, what = claim.handler, occasion(claim)
+def _send(claim: Claim, plain: Result) -> Result:
+    handler, what, secrets = claim.handler, occasion(claim), _secrets(claim)
     document = cloud_event(what, {**parameters(what.event, claim.event), **secrets})
     request = webhook.Request(
         url=handler.url,
@@ -144,23 +179,27 @@ def _send(claim: Claim, secrets: Mapping[str, str], plain: Result) -> Result:
         allow_private=handler.allow_private,
         most_bytes=handler.output_kb * 1024,
     )
+    begun = time.monotonic()
     try:
         answer = webhook.send(request)
     except webhook.NotSentError as failure:
-        return replace(plain, error=str(failure))
+        return replace(plain, duration_ms=_since(begun), error=_masked(str(failure), secrets))
+    plain = replace(plain, duration_ms=_since(begun), http_status=answer.status, stdout=_masked(answer.text, secrets))
     if 200 <= answer.status < 300:
-        return replace(plain, verdict=Verdict.DONE, http_status=answer.status, stdout=answer.text)
+        return replace(plain, verdict=Verdict.DONE)
     error = f"The receiver answered {answer.status}."
     if 300 <= answer.status < 400:
         error += " Redirects are not followed; give the final address."
     return replace(
         plain,
         verdict=Verdict.REFUSED if answer.status == 410 else Verdict.FAILED,
-        http_status=answer.status,
-        stdout=answer.text,
         error=error,
         retry_after_s=answer.retry_after_s,
     )
+
+
+def _since(begun: float) -> int:
+    return round((time.monotonic() - begun) * 1000)
 
 
 def cloud_event(what: Occasion, values: Mapping[str, str]) -> dict[str, Any]:

@@ -18,12 +18,14 @@ from typing import Any, NamedTuple
 
 from innkeeper.hostd.hosting_accounts import Spec
 
+MAX_RUNS = 32  # as many as a request may hold
 TIMEOUT_S = 30
 LONG_S = 300
 MAX_DESCRIPTORS = 4
 KICK_BATCH = 1_500  # as many of the longest names as a request takes: each looks at every session
 USERS_BATCH = 2_000  # one rewriting of the password file each
 TREES_BATCH = 50  # each gets its rules too
+LINE_BYTES = 256 * 1024  # half of what a request may be
 FIGURES_BATCH = 50  # each is a walk through a mailbox, and the answer is waited for
 
 
@@ -44,6 +46,14 @@ class CommandCheck(NamedTuple):
 
     error: str | None
     script: str | None
+
+
+class Run(NamedTuple):
+    """A run of a program. One whose name was asked for before begins when the earlier one has ended."""
+
+    name: str
+    argv: Sequence[str]
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +119,7 @@ class Client:
             if not line.endswith(b"\n"):
                 with connection.makefile("rb") as stream:
                     line += stream.readline()
-        if not line.endswith(b"\n"):
-            raise ConnectionResetError("hostd closed the connection before its answer was complete")
-        answer = json.loads(line)
-        if not answer["ok"]:
-            raise HostdError(answer["error"])
-        return answer["result"]
+        return _answer(line)["result"]
 
     def kick(self, usernames: Sequence[str]) -> None:
         """End the open mail sessions of these log-in names. Names without a session are no error."""
@@ -187,21 +192,44 @@ class Client:
         """Whether a user may and can run a program."""
         return CommandCheck(**self.ask("check_command", user=user, path=path))
 
-    def run_handler(
-        self, user: str, argv: Sequence[str], environment: Mapping[str, str], limits: RunLimits, run: str
-    ) -> RunResult:
-        """Run a program as a user and wait for its end; hanging up ends it.
+    def run_handler(self, user: str, runs: Sequence[Run], limits: RunLimits) -> Iterator[list[RunResult]]:
+        """Run programs as a user one after the other, and tell of each when it has ended; hanging up ends what runs.
 
-        `run` names the run: one that is asked for again begins when the earlier one of that name has ended.
+        Those whose results are missing at the end have not begun: a request holds only so many, and when a run takes
+        long, those behind it are given back. Then the results so far come first, and at last that of the long one.
         """
+        lines: list[str] = []
+        size = 0
+        for run in runs[:MAX_RUNS]:
+            lines.append(json.dumps({"run": run.name, "argv": [*run.argv], "environment": {**run.environment}}))
+            size += len(lines[-1])
+            if size > LINE_BYTES and len(lines) > 1:
+                lines.pop()
+                break
         fields = {
-            "run": run,
+            "op": "run_handler",
             "user": user,
-            "argv": list(argv),
-            "environment": dict(environment),
             "timeout_s": limits.timeout_s,
             "memory_mb": limits.memory_mb,
             "output_kb": limits.output_kb,
             "open_files": limits.open_files,
         }
-        return RunResult(**self._ask(limits.timeout_s + 2 * TIMEOUT_S, "run_handler", fields))
+        request = json.dumps(fields)[:-1] + f', "runs": [{", ".join(lines)}]}}\n'
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(TIMEOUT_S)
+            connection.connect(str(self._path))
+            connection.settimeout(limits.timeout_s + 2 * TIMEOUT_S)
+            connection.sendall(request.encode())
+            with connection.makefile("rb") as stream:
+                while "part" in (answer := _answer(stream.readline())):
+                    yield [RunResult(**each) for each in answer["part"]]
+        yield [RunResult(**each) for each in answer["result"]]
+
+
+def _answer(line: bytes) -> dict[str, Any]:
+    if not line.endswith(b"\n"):
+        raise ConnectionResetError("hostd closed the connection before its answer was complete")
+    answer: dict[str, Any] = json.loads(line)
+    if not answer["ok"]:
+        raise HostdError(answer["error"])
+    return answer

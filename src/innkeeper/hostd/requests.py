@@ -32,6 +32,7 @@ VARIABLE = re.compile(r"(OLD|NEW)_[A-Z0-9_]{1,64}|INNKEEPER_(EVENT(_ID|_TIME|_DE
 """Whatever else steers a program (PATH, LD_PRELOAD, INNKEEPER_STATE) is hostd's to set, or nobody's."""
 
 MAX_ARGUMENTS = 512
+MAX_RUNS = 32
 
 
 class BadRequestError(Exception):
@@ -86,13 +87,20 @@ class CheckCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class RunHandler:
-    """Run a program as a user, without a shell, and tell what came of it. `run` names the run."""
+class Run:
+    """A program to run, without a shell. `run` names the run."""
 
     run: str
-    user: str
     argv: tuple[str, ...]
     environment: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunHandler:
+    """Run programs as a user, one after the other, and tell what came of each."""
+
+    user: str
+    runs: tuple[Run, ...]
     timeout_s: int
     memory_mb: int
     output_kb: int
@@ -199,26 +207,32 @@ LIMITS = {"timeout_s": (1, 3_600), "memory_mb": (16, 16_384), "output_kb": (0, 1
 
 
 def _run_handler(data: dict[str, Any]) -> RunHandler:
-    argv, environment = data["argv"], data["environment"]
-    if not isinstance(argv, list) or not 1 <= len(argv) <= MAX_ARGUMENTS:
-        raise BadRequestError(f"argv: wants a list of 1 to {MAX_ARGUMENTS}")
-    if not isinstance(environment, dict) or len(environment) > MAX_ITEMS:
-        raise BadRequestError(f"environment: wants an object of at most {MAX_ITEMS}")
+    if not isinstance(data["runs"], list) or not 1 <= len(data["runs"]) <= MAX_RUNS:
+        raise BadRequestError(f"runs: wants a list of 1 to {MAX_RUNS}")
     limits = {}
     for name, (least, most) in LIMITS.items():
         value = data[name]
         if type(value) is not int or not least <= value <= most:
             raise BadRequestError(f"{name}: wants a number from {least} to {most}")
         limits[name] = value
-    return RunHandler(
+    return RunHandler(_text(data["user"], USER, "user"), tuple(map(_run, data["runs"])), **limits)
+
+
+def _run(data: Any) -> Run:
+    if not isinstance(data, dict) or data.keys() != {"run", "argv", "environment"}:
+        raise BadRequestError("runs: wants objects with run, argv and environment")
+    argv, environment = data["argv"], data["environment"]
+    if not isinstance(argv, list) or not 1 <= len(argv) <= MAX_ARGUMENTS:
+        raise BadRequestError(f"argv: wants a list of 1 to {MAX_ARGUMENTS}")
+    if not isinstance(environment, dict) or len(environment) > MAX_ITEMS:
+        raise BadRequestError(f"environment: wants an object of at most {MAX_ITEMS}")
+    return Run(
         _text(data["run"], RUN, "run"),
-        _text(data["user"], USER, "user"),
         (_text(argv[0], PATH, "argv"), *(_text(value, ARGUMENT, "argv") for value in argv[1:])),
         {
             _text(name, VARIABLE, "environment"): _text(value, ARGUMENT, "environment")
             for name, value in environment.items()
         },
-        **limits,
     )
 
 
@@ -284,7 +298,7 @@ _BUILD: dict[str, tuple[set[str], Callable[[dict[str, Any]], Request]]] = {
     "move_trees": ({"moves"}, lambda d: MoveTrees(_moves(d["moves"]))),
     "bury_trees": ({"accounts"}, lambda d: BuryTrees(_specs(d["accounts"]))),
     "empty_tree_grave": ({"keep_s"}, lambda d: EmptyTreeGrave(_seconds(d["keep_s"]))),
-    "run_handler": ({"run", "user", "argv", "environment", *LIMITS}, _run_handler),
+    "run_handler": ({"user", "runs", *LIMITS}, _run_handler),
 }
 
 

@@ -1,11 +1,14 @@
-"""A process that runs programs as other users, one at a time, and leaves nothing of them behind.
+"""A process that runs programs as one account, one at a time, and leaves nothing of them behind.
 
-hostd starts it when it is needed. It is the subreaper of what it starts, so that whatever a program forks away becomes
-its child and is killed before the answer goes out. When hostd ends or drops it, it kills what it has and ends too.
-Here nothing is decided: hostd has checked every job.
+hostd starts it when it is needed, tells it the account and its limits, and gives it jobs. It is the subreaper of what
+it starts, so that whatever a program forks away becomes its child and is killed before the answer goes out. When hostd
+ends or drops it, it kills what it has and ends too. Here nothing is decided: hostd has checked every job.
 
-It is a program of its own, run with a bare interpreter, and imports as little as can be: each run is a fork of it, and
-what a fork costs is the memory that it copies the tables of.
+Copying a process for each run would cost more than the run, so programs are started by `posix_spawn`, which copies
+nothing but cannot change ids: the runner takes on those of its account while it starts one, and keeps the way back to
+root, which no program inherits. For that moment the account's other processes can send it signals. They could end or
+stop this one runner, which serves nobody else, and hostd ends one that does not answer in time. Limits are for good,
+and the runner's own too: where root may raise none again, as in most containers, no other way holds.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import marshal
+import math
 import os
 import resource
 import select
@@ -26,12 +30,20 @@ if TYPE_CHECKING:
     from typing import Any
 
     Job = dict[str, Any]
+    Answer = dict[str, Any]
 
 IDLE_S = 60.0
 TERM_S = 2.0
 """How long a program that took too long has between the request to end and its death."""
 
 KILL_S = 10.0
+
+QUICK_S = 0.1
+"""When a job takes longer, its runs that have not begun are given back, for others may have room for them."""
+
+MUCH_OUTPUT = 256 * 1024
+"""The same when the answers so far are larger."""
+
 CHASES = 200
 PART = 65536
 SCRIPT_BYTES = 65536
@@ -51,10 +63,13 @@ def become_subreaper() -> None:
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def pack(value: Any) -> bytes:
-    """A message between hostd and a runner, which trust each other."""
+def send(channel: int, value: Any) -> None:
+    """Send a message between hostd and a runner, which trust each other."""
     data = marshal.dumps(value)
-    return len(data).to_bytes(LENGTH_BYTES, "big") + data
+    for part in (len(data).to_bytes(LENGTH_BYTES, "big"), data):
+        left = memoryview(part)
+        while left:
+            left = left[os.write(channel, left) :]
 
 
 def _read(channel: int, count: int) -> bytes:
@@ -65,108 +80,196 @@ def _read(channel: int, count: int) -> bytes:
     return data
 
 
+def _receive(channel: int) -> Any:
+    """The next message of hostd; None at the end."""
+    head = _read(channel, LENGTH_BYTES)
+    if len(head) < LENGTH_BYTES:
+        return None
+    return marshal.loads(_read(channel, int.from_bytes(head, "big")))  # noqa: S302 - of hostd
+
+
 def serve(channel: int) -> None:
     """Do the jobs that come over a socket, until the channel closes or nothing comes for a while."""
     become_subreaper()
     gc.disable()
     gc.freeze()
+    terms = _receive(channel)
+    if terms is None:
+        return
+    runner = Runner(channel, terms)
     idle = select.poll()
     idle.register(channel, select.POLLIN)
     while idle.poll(IDLE_S * 1000):
-        head = _read(channel, LENGTH_BYTES)
-        if len(head) < LENGTH_BYTES:
+        job = _receive(channel)
+        if job is None or not runner.do(job):
             return
-        answer = _run(marshal.loads(_read(channel, int.from_bytes(head, "big"))), channel)  # noqa: S302 - hostd's own
-        if answer is None:
-            return
-        data = pack(answer)
-        while data:
-            data = data[os.write(channel, data) :]
 
 
-def _run(job: Job, channel: int) -> dict[str, Any] | None:
-    """Run one job; None if hostd dropped it."""
-    begun = time.monotonic()
-    me = os.getpid()
-    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
-    pid = os.fork()
-    if not pid:
+class DroppedError(Exception):
+    """hostd does not wait for the answer any more."""
+
+
+class Runner:
+    """Runs programs on the terms that hostd set: as one account, within limits."""
+
+    def __init__(self, channel: int, terms: Job) -> None:
+        self._channel = channel
+        self._uid, self._gid, self._groups = terms["uid"], terms["gid"], terms["groups"]
+        self._own_groups = os.getgroups()
+        self._answers: list[Answer] = []
+        self._slow_at = math.inf
+        self._null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        os.umask(0o077)
+        os.chdir("/")
+        _limit(resource.RLIMIT_CORE, 0)
+        _limit(resource.RLIMIT_DATA, terms["memory_mb"] * 1024 * 1024)
+        _limit(resource.RLIMIT_NOFILE, terms["open_files"])
+        if self._uid != 0:
+            _limit(resource.RLIMIT_NPROC, PROCESSES)
+        if not terms["set_uid_works"]:
+            _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+    def do(self, job: Job) -> bool:
+        """Do a job and answer; False if hostd dropped it."""
+        slow_at = time.monotonic() + QUICK_S
+        self._slow_at = slow_at if len(job["runs"]) > 1 else math.inf
+        size = 0
         try:
-            _child(job, me, [write for _, write in pipes])
-        finally:
-            os._exit(127)
-    for _, write in pipes:
-        os.close(write)
-    out, err, failed = (read for read, _ in pipes)
-    outputs = {out: bytearray(), err: bytearray()}
-    truncated: set[int] = set()
-    pidfd = os.pidfd_open(pid)
-    for each in outputs:
-        os.set_blocking(each, False)
-    waiting = select.poll()
-    for each in (pidfd, out, err, channel):
-        waiting.register(each, select.POLLIN)
-    deadline = begun + job["timeout_s"]
-    timed_out = dropped = False
-
-    def take(number: int) -> bool:
-        """Read a part; whether there may be more."""
-        try:
-            part = os.read(number, PART)
-        except BlockingIOError:
+            for run in job["runs"]:
+                answer = self._run(job, run)
+                self._answers.append(answer)
+                size += len(answer["stdout"]) + len(answer["stderr"])
+                if not answer["clean"] or size > MUCH_OUTPUT or time.monotonic() > slow_at:
+                    break
+        except DroppedError:
             return False
-        room = job["output_kb"] * 1024 - len(outputs[number])
-        outputs[number] += part[:room]
-        if len(part) > room:
-            truncated.add(number)
-        return bool(part)
+        self._say(more=False)
+        return True
 
-    ended = False
-    while not ended:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            if timed_out:
-                break
-            timed_out, deadline = True, time.monotonic() + TERM_S
-            _signal_group(pid)
-            continue
-        for number, _ in waiting.poll(left * 1000 + 1):
-            if number == pidfd:
-                ended = True
-            elif number in outputs:
-                if not take(number):
-                    waiting.unregister(number)
-            else:
-                dropped = ended = True
-    os.close(pidfd)
-    status = _reap(pid)
-    clean = _end_all()
-    for each in outputs:
-        for _ in range(32):  # at most what a pipe holds; a writer out of reach cannot keep us
-            if not take(each):
-                break
-    error = os.read(failed, PART).decode(errors="replace")
-    for each in (out, err, failed):
-        os.close(each)
-    if dropped:
-        return None
-    code = os.waitstatus_to_exitcode(status)
-    return {
-        "exit_status": code if code >= 0 and not error else None,
-        "signal": -code if code < 0 else None,
-        "stdout": _text(outputs[out]),
-        "stderr": _text(outputs[err]),
-        "truncated": bool(truncated),
-        "duration_ms": round((time.monotonic() - begun) * 1000),
-        "timed_out": timed_out,
-        "error": error,
-        "clean": clean,
-    }
+    def _say(self, *, more: bool) -> None:
+        """Send the answers to the runs that have ended. With more to come: to the one that runs, and to no other."""
+        send(self._channel, (self._answers, more))
+        self._answers.clear()
 
+    def _run(self, job: Job, run: Job) -> Answer:
+        """Do one run of a job."""
+        begun = time.monotonic()
+        pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
+        try:
+            pid, error = self._start(run, [write for _, write in pipes]), ""
+        except OSError as failure:
+            pid, error = 0, failure.strerror or str(failure)
+        for _, write in pipes:
+            os.close(write)
+        out, err = (read for read, _ in pipes)
+        outputs = {out: bytearray(), err: bytearray()}
+        truncated = timed_out = False
 
-def _text(data: bytearray) -> str:
-    """Output as text that every database can hold."""
-    return data.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        def take(number: int) -> bool:
+            """Read a part; whether there may be more."""
+            nonlocal truncated
+            try:
+                part = os.read(number, PART)
+            except BlockingIOError:
+                return False
+            room = job["output_kb"] * 1024 - len(outputs[number])
+            outputs[number] += part[:room]
+            truncated = truncated or len(part) > room
+            return bool(part)
+
+        status, clean = 0, True
+        if pid:
+            for each in outputs:
+                os.set_blocking(each, False)
+            timed_out = self._watch(pid, begun + job["timeout_s"], (out, err), take)
+            status = _reap(pid)
+            clean = _end_all()
+            for each in outputs:
+                for _ in range(32):  # at most what a pipe holds; a writer out of reach cannot keep us
+                    if not take(each):
+                        break
+        for each in outputs:
+            os.close(each)
+        code = os.waitstatus_to_exitcode(status)
+        return {
+            "exit_status": code if code >= 0 and not error else None,
+            "signal": -code if code < 0 else None,
+            "stdout": outputs[out],
+            "stderr": outputs[err],
+            "truncated": truncated,
+            "duration_ms": round((time.monotonic() - begun) * 1000),
+            "timed_out": timed_out,
+            "error": error,
+            "clean": clean,
+        }
+
+    def _watch(self, pid: int, deadline: float, outputs: tuple[int, int], take: Callable[[int], bool]) -> bool:
+        """Take output until a program ends; whether its time ended first. Raises DroppedError."""
+        pidfd = os.pidfd_open(pid)
+        waiting = select.poll()
+        for each in (pidfd, *outputs, self._channel):
+            waiting.register(each, select.POLLIN)
+        timed_out = False
+        try:
+            while True:
+                now = time.monotonic()
+                if now >= deadline:
+                    if timed_out:
+                        return True
+                    timed_out, deadline = True, now + TERM_S
+                    _signal_group(pid)
+                if now >= self._slow_at:
+                    self._slow_at = math.inf
+                    self._say(more=True)
+                for number, _ in waiting.poll((min(deadline, self._slow_at) - now) * 1000 + 1):
+                    if number == pidfd:
+                        return timed_out
+                    if number == self._channel:
+                        _reap(pid)
+                        _end_all()
+                        raise DroppedError
+                    if not take(number):
+                        waiting.unregister(number)
+        finally:
+            os.close(pidfd)
+
+    def _start(self, run: Job, pipes: list[int]) -> int:
+        """Start a program as the account; its pid."""
+        actions = [(os.POSIX_SPAWN_DUP2, old, new) for new, old in enumerate((self._null, *pipes))]
+        try:
+            os.setgroups(self._groups)
+            os.setresgid(self._gid, self._gid, 0)
+            os.setresuid(self._uid, self._uid, 0)
+            if "path" in run:
+                return self._look(run["path"], pipes[0])
+            return os.posix_spawn(
+                run["argv"][0], run["argv"], run["environment"], file_actions=actions, setsid=True,
+                setsigmask=[], setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them, programs expect them
+            )  # fmt: skip
+        finally:
+            self._return()
+
+    def _return(self) -> None:
+        """Be root again, or end: hostd ends what was started then."""
+        try:
+            os.setresuid(0, 0, 0)
+            os.setresgid(0, 0, 0)
+            os.setgroups(self._own_groups)
+        except OSError:
+            os._exit(1)
+
+    def _look(self, path: str, out: int) -> int:
+        """Let a copy of this process that is the account for good look at a program; its pid."""
+        pid = os.fork()
+        if not pid:
+            try:
+                os.setsid()
+                os.setresgid(self._gid, self._gid, self._gid)
+                os.setresuid(self._uid, self._uid, self._uid)
+                os.write(out, look_at(path))
+            finally:
+                os._exit(0)
+        return pid
 
 
 def _signal_group(pid: int) -> None:
@@ -278,46 +381,11 @@ def _stat(pid: int) -> tuple[int, int, str] | None:
     return int(fields[1]), int(fields[3]), fields[19]
 
 
-def _child(job: Job, parent: int, pipes: list[int]) -> None:
-    """In the new process: become the user and do the job. Does not return when a program could be started."""
-    out, err, failed = pipes
-    try:
-        os.setsid()  # by its own session hostd knows what a killed runner left
-        if os.getppid() != parent:
-            return
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, programs expect them
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        null = os.open("/dev/null", os.O_RDONLY)
-        for new, old in ((null, 0), (out, 1), (err, 2)):
-            os.dup2(new, old)
-        os.umask(0o077)
-        os.chdir("/")
-        _limit(job)
-        os.setgroups(job["groups"])
-        os.setresgid(job["gid"], job["gid"], job["gid"])
-        os.setresuid(job["uid"], job["uid"], job["uid"])
-        if not job["set_uid_works"]:
-            _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        if job["kind"] == "check":
-            os.write(1, look_at(job["path"]))
-            os._exit(0)
-        os.execve(job["argv"][0], job["argv"], job["environment"])  # noqa: S606 - never a shell
-    except OSError as error:
-        os.write(failed, (error.strerror or str(error)).encode())
-    except Exception as error:
-        os.write(failed, f"{type(error).__name__}: {error}".encode())
-
-
-def _limit(job: Job) -> None:
-    memory = job["memory_mb"] * 1024 * 1024
-    limits = [(resource.RLIMIT_DATA, memory), (resource.RLIMIT_NOFILE, job["open_files"]), (resource.RLIMIT_CORE, 0)]
-    if job["uid"] != 0:
-        limits.append((resource.RLIMIT_NPROC, PROCESSES))
-    for which, most in limits:
-        hard = resource.getrlimit(which)[1]
-        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (value, value))
+def _limit(which: int, most: int) -> None:
+    """Let this process, and what it starts, have no more of something."""
+    hard = resource.getrlimit(which)[1]
+    value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(which, (value, value))
 
 
 def look_at(path: str) -> bytes:
