@@ -41,7 +41,7 @@ def test_each_request_is_read() -> None:
 
 SPEC: dict[str, Any] = {
     "kind": "subdomain", "id": 20, "webspace": 17, "site": 17, "domain": "first.example", "name": "shop",
-    "hosting": "virtual", "native": True, "writable": False,
+    "hosting": "virtual", "native": True, "writable": False, "www_root": "",
 }  # fmt: skip
 
 
@@ -57,6 +57,11 @@ def test_hosting_accounts_are_read() -> None:
     "changes",
     [
         {"kind": "root"},
+        {"www_root": "../x"},
+        {"www_root": "/pages"},
+        {"www_root": "conf"},
+        {"www_root": ["pages"]},
+        {"www_root": "pages", "hosting": "frame"},
         {"kind": ["domain"]},
         {"kind": "domain"},
         {"kind": "domain", "name": ""},

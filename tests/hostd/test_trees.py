@@ -56,6 +56,8 @@ def test_a_domain_gets_the_default_layout_and_keeps_what_it_has(vhosts: Path) ->
         ".trash": (user, OWNERS.customers, 0o700),
         "conf": (0, 0, 0o750),
         "statistics": (0, 0, 0o750),
+        "logs": (0, 0, 0o750),
+        "anon_ftp": (user, servers, 0o2750),
         "subdomains": (0, servers, 0o711),
         "web_users": (0, servers, 0o711),
     }
@@ -240,7 +242,7 @@ def test_killed_at_any_call_it_is_finished_by_the_next(tmp_path: Path) -> None:
         trees.bury(vhosts, anna)
         trees.ensure(vhosts, replace(anna, id=9), OWNERS)
         assert {path.name for path in vhosts.iterdir()} == {trees.GRAVES, trees.MOVING, "new.example"}
-        assert len(facts(vhosts / "new.example")) == 11
+        assert len(facts(vhosts / "new.example")) == 13
         assert len(facts(vhosts / "new.example" / "subdomains" / "shop")) == 5
         assert facts(vhosts / "new.example" / "web_users")["anna"] == (OWNERS.user, OWNERS.servers, 0o2750)
         if finished:

@@ -247,7 +247,8 @@ def test_the_rows_mean_accounts_on_the_machine(admin: Actor, alice: Actor, baker
     shop = create_site(alice, NewSite("shop", parent_id=bakery, hosting=virtual, own_user=own))
     deep = create_site(alice, NewSite("a", parent_id=shop.pk, hosting=HostingSettings("vrt_hst")))
     create_site(alice, NewSite("mail-only", parent_id=bakery))
-    addon = create_site(alice, NewSite("cakes.example", webspace_id=bakery, hosting=HostingSettings("vrt_hst")))
+    cakes = HostingSettings("vrt_hst", {"www_root": "/cakes.example/"})
+    addon = create_site(alice, NewSite("cakes.example", webspace_id=bakery, hosting=cakes))
     framed = webspace(admin, alice, "framed.example", hosting=HostingSettings("frm_fwd", url="http://a.example"))
     create_site(alice, NewSite("x", parent_id=framed.pk, hosting=HostingSettings("vrt_hst")))
     webspace(admin, alice, "plain.example")
@@ -257,7 +258,7 @@ def test_the_rows_mean_accounts_on_the_machine(admin: Actor, alice: Actor, baker
         Spec("subdomain", deep.pk, bakery, bakery, "bakery.example", "a.shop"),
         Spec("subdomain", shop.pk, bakery, bakery, "bakery.example", "shop", native=True, writable=True),
         Spec("webuser", petr.pk, bakery, bakery, "bakery.example", "petr", writable=True),
-        Spec("domain", addon.pk, bakery, addon.pk, "cakes.example"),
+        Spec("domain", addon.pk, bakery, addon.pk, "cakes.example", www_root="cakes.example"),
         Spec("domain", framed.pk, framed.pk, framed.pk, "framed.example", hosting="frame"),
     ]
     assert hosting_accounts() == specs
@@ -272,6 +273,32 @@ def test_the_rows_mean_accounts_on_the_machine(admin: Actor, alice: Actor, baker
         Spec("subdomain", deep.pk, bakery, bakery, "bakery.example", "_a.elsewhere.example"),
         Spec("subdomain", shop.pk, bakery, bakery, "bakery.example", "_elsewhere.example", native=True, writable=True),
     ]
+
+
+def test_a_document_root_is_taken_as_it_is_shown_and_stays_in_its_sites_tree(alice: Actor, bakery: int) -> None:
+    shop = create_site(alice, NewSite("shop", parent_id=bakery, hosting=HostingSettings("vrt_hst")))
+    for sent, shown in (("/a/b/", "a/b"), ("httpdocs/x", "httpdocs/x"), ("/httpdocs", "httpdocs"), ("", "httpdocs")):
+        for site in (bakery, shop.pk):
+            update_site(alice, site, SiteChanges(hosting=HostingSettings("vrt_hst", {"www_root": sent})))
+            (found,) = properties_of([Site.objects.select_related("webspace").get(pk=site)]).values()
+            assert found["www_root"].endswith(f"/{shown}")
+            update_site(alice, site, SiteChanges(hosting=HostingSettings("vrt_hst", {"www_root": found["www_root"]})))
+            (again,) = properties_of([Site.objects.select_related("webspace").get(pk=site)]).values()
+            assert again["www_root"] == found["www_root"]
+    for wrong in (
+        "../x",
+        "a/../..",
+        ".trash",
+        "conf",
+        "subdomains/x",
+        "logs/",
+        "a\tb",
+        "a/ b",
+        "/".join("x" * 17),
+        "x" * 256,
+    ):
+        with pytest.raises(InvalidValue, match="www_root"):
+            update_site(alice, bakery, SiteChanges(hosting=HostingSettings("vrt_hst", {"www_root": wrong})))
 
 
 def test_each_operation_asks_for_what_it_changes(admin: Actor, alice: Actor, bakery: int) -> None:

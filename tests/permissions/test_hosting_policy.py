@@ -9,10 +9,11 @@ import pytest
 from servers import layout as make_layout
 from trees import make, snapshot
 
+from innkeeper.permissions import explain
 from innkeeper.permissions.rules.document import Document
 from innkeeper.permissions.rules.finding import RuleError
 from innkeeper.permissions.rules.lint import lint
-from innkeeper.permissions.server import hosting
+from innkeeper.permissions.server import disk, hosting
 from innkeeper.permissions.server.history import BY_HAND, MetadataError
 from innkeeper.permissions.server.hosting import Hosted, Target
 from innkeeper.permissions.server.layout import Layout
@@ -124,6 +125,61 @@ def test_additional_write_permissions_come_and_go(server, account):
     assert {k: v for k, v in snapshot(server.vhosts).items() if "security" not in k} == {
         k: v for k, v in before.items() if "security" not in k
     }
+
+
+def test_a_document_root_of_its_own_is_made_and_ruled_as_httpdocs_is(server):
+    made(server, *ALL)
+    changed = replace(DOMAIN, www_root="pages/public")
+    made(server, changed)
+    root = server.vhosts / "example.com/pages/public"
+    assert root.is_dir()
+    make(root, "index.html")
+    compiled = hosting.policy(server, "example.com")
+    hosting.apply_to(server, compiled, "example.com", How())
+
+    def may(*parts: str) -> list[bool]:
+        compiled = hosting.policy(server, "example.com")
+        asked = [compiled.principals.find(name) for name in ("bin", "www-data")]
+        found = explain.explain(compiled, str(server.vhosts / "example.com"), parts, asked, ["read", "write"])
+        return [bool(verdict.posix) for verdict in found.verdicts]
+
+    assert may("pages", "public", "index.html") == may("httpdocs", "index.html") == [True, True, True, False]
+    assert may("pages") == [True, True, False, False], "the folder above is the owner's too"
+    made(server, DOMAIN)
+    assert may("pages", "public", "index.html") == [True, True, False, False], "the owner keeps what he put there"
+    assert {values["Template"] for values in entries(server, DOMAIN)} == {"hosting_template.xml", "folder:pages"}
+    (root / "index.html").unlink()
+    root.rmdir()
+    (server.vhosts / "example.com/pages").rmdir()
+    made(server, DOMAIN)
+    assert not (server.vhosts / "example.com/pages").exists()
+
+
+def test_a_document_root_that_its_owner_made_a_link_leads_nowhere(server):
+    (server.vhosts / "example.com/httpdocs/current").symlink_to("/etc")
+    (outcome,) = hosting.instantiate(server, [replace(DOMAIN, www_root="httpdocs/current")], "alice", "test")
+    assert {problem.code for problem in outcome.run.report.problems} == {"link"}
+    assert not outcome.run.report.stopped
+    assert differences(server) == []
+
+
+def test_instances_follow_a_new_version_of_their_template(server):
+    made(server, *ALL)
+    source = disk.template(server, "hosting_template.xml")
+    path = file_of(server, DOMAIN)
+    path.write_text(path.read_text().replace('SubPath="example.com\\private"', 'SubPath="example.com\\secret"'))
+    text = source.document().text.replace("ReadWrite", "Read").replace('SubPath="statistics"', 'SubPath="figures"')
+    source.write(text.encode(), "innkeeper", "shipped with this version")
+    before = path.read_text()
+    made(server, DOMAIN)
+    after = path.read_text()
+    assert "example.com\\secret" in after
+    assert "example.com\\figures" in after
+    assert "example.com\\statistics" not in after
+    assert "ReadWrite" not in after
+    assert before.count("<Entry") == after.count("<Entry")
+    made(server, DOMAIN)
+    assert path.read_text() == after
 
 
 def test_a_domain_that_becomes_a_frame_swaps_its_template(server):

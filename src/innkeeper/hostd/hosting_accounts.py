@@ -26,7 +26,15 @@ DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)+")
 NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,252}")
 KEY = re.compile(r"([sd])([1-9][0-9]{0,6})(-web)?|([uf])([1-9][0-9]{0,6})")
 TREE_KEY = re.compile(r"[sdu][1-9][0-9]{0,6}")
+FOLDERS = frozenset({
+    "anon_ftp", "cgi-bin", "conf", "error_docs", "httpdocs", "httpsdocs", "logs", "private", "statistics",
+    "subdomains", "web_users",
+})  # fmt: skip
+"""The folders of the default layout; those with a point before their names are the product's too."""
+DOCUMENT_FOLDERS = frozenset({"httpdocs", "httpsdocs", "private"})
+"""Those in which the document root of a site may lie."""
 FIRST_OFFSET = 1_000
+MAX_DEPTH, MAX_NAME = 16, 255
 BIGGEST_ID = (HOSTING_IDS - FIRST_OFFSET) // 4 - 1
 """The biggest row id that has its four numbers in the instance's range."""
 
@@ -37,7 +45,7 @@ class Spec:
 
     `id` is the row's: of the site, or of the web user. `site` is the domain's row; a webspace shares its id with its
     main site. A `native` subdomain has a system user of its own, any other is its domain's. `writable` is the setting
-    of additional write and modify permissions.
+    of additional write and modify permissions, `www_root` the document root if it is not `httpdocs`.
     """
 
     kind: Kind
@@ -49,6 +57,7 @@ class Spec:
     hosting: Hosting = "virtual"
     native: bool = False
     writable: bool = False
+    www_root: str = ""
 
     @property
     def key(self) -> str:
@@ -111,6 +120,23 @@ class HostingAccount:
         if self.kind == "webuser":
             return self.root.parent.parent / f".Web.{self.name}.security"
         return self.root / ".security"
+
+
+def document_root(text: str) -> str:
+    """A document root as it is kept: the names below the account's folder; nothing for `httpdocs`.
+
+    Raises ValueError that says what is wrong.
+    """
+    names = [name for name in text.split("/") if name]
+    if "." in names or ".." in names:
+        raise ValueError("it leaves the site's folder. Give a folder below it")
+    if len(names) > MAX_DEPTH or any(len(name.encode()) > MAX_NAME for name in names):
+        raise ValueError(f"it has more than {MAX_DEPTH} folders, or a name of more than {MAX_NAME} bytes. Shorten it")
+    if not text.isprintable() or any(name.strip() != name for name in names):
+        raise ValueError("a name in it begins or ends with a blank, or cannot be printed. Give another")
+    if names and (names[0].startswith(".") or names[0] in FOLDERS - DOCUMENT_FOLDERS):
+        raise ValueError(f"{names[0]} has its own purpose. Give httpdocs, a folder in it, or a folder of another name")
+    return "" if names == ["httpdocs"] else "/".join(names)
 
 
 def describe(instance: Instance, spec: Spec) -> HostingAccount:

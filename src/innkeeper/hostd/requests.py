@@ -15,7 +15,7 @@ from typing import Any
 
 from innkeeper.hostd import file_requests
 from innkeeper.hostd.file_requests import FileRequest
-from innkeeper.hostd.hosting_accounts import BIGGEST_ID, DOMAIN, HOSTINGS, KEY, KINDS, NAME, Spec
+from innkeeper.hostd.hosting_accounts import BIGGEST_ID, DOMAIN, HOSTINGS, KEY, KINDS, NAME, Spec, document_root
 from innkeeper.hostd.trees import Move
 
 MAX_LINE_BYTES = 2 * 1024 * 1024  # a thousand of the longest names of files, each byte written as six
@@ -246,6 +246,12 @@ def _spec(value: Any) -> Spec:
         raise BadRequestError("kind, hosting, native: a value is not allowed")
     if not isinstance(value["writable"], bool):
         raise BadRequestError("writable: a value is not allowed")
+    try:
+        fits = value["www_root"] == document_root(value["www_root"])
+    except (AttributeError, ValueError):
+        fits = False
+    if not fits or (value["www_root"] and (value["kind"] == "webuser" or value["hosting"] == "frame")):
+        raise BadRequestError("www_root: a value is not allowed")
     _text(value["domain"], DOMAIN, "domain")
     if value["kind"] == "domain":
         if value["name"] != "" or value["id"] != value["site"]:

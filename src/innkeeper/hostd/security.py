@@ -44,4 +44,5 @@ def hosted(account: HostingAccount) -> hosting.Hosted:
         users=account.users,
         is_frame=account.hosting == "frame",
         writable=account.spec.writable,
+        www_root=account.spec.www_root,
     )

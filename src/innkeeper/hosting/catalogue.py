@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from innkeeper.core.errors import InvalidValue
+from innkeeper.hostd.hosting_accounts import document_root
 
 VHOSTS = "/var/www/vhosts"
 """Where clients expect all hosted content to lie; an instance has a folder of its own for it."""
@@ -231,11 +232,21 @@ def _property(name: str, rule: Property, text: str) -> str:
     if rule.choices and text not in rule.choices:
         raise InvalidValue(f"property {name}: {text!r} is unknown. Use one of {', '.join(rule.choices)}.", field=name)
     if name == "www_root":
-        parts = text.strip("/").split("/")
-        if ".." in parts or "." in parts:
-            raise InvalidValue("property www_root: it leaves the webspace. Give a folder below it.", field=name)
-        return "/".join(part for part in parts if part)
+        try:
+            return document_root(text.strip())
+        except ValueError as error:
+            raise InvalidValue(f"property www_root: {error}.", field=name) from None
     return text
+
+
+def below_site(root: str, path: str) -> str:
+    """A document root as it is set, of one that may be written as it is shown: with the folder of its site."""
+    names = [name for name in path.split("/") if name]
+    top = [name for name in root.split("/") if name]
+    if not path.startswith("/") or names[: len(top)] != top or len(names) == len(top):
+        return path
+    below = names[len(top) + 1 :]
+    return "/".join(below[2:] if below[:1] == ["subdomains"] else below)
 
 
 def _boolean(kind: str, name: str, text: str) -> str:

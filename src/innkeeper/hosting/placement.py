@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from innkeeper.hostd.hosting_accounts import BIGGEST_ID, Hosting, Spec
+from innkeeper.hostd.hosting_accounts import BIGGEST_ID, Hosting, Spec, document_root
 from innkeeper.hosting.models import FTPAccount, HostingProperty, Site, SubdomainUser, WebUser
 
 _HOSTINGS: dict[str, Hosting] = {Site.Hosting.VIRTUAL: "virtual", Site.Hosting.FRAME_FORWARDING: "frame"}
@@ -22,9 +22,9 @@ def hosting_accounts(webspace_ids: Iterable[int] | None = None) -> list[Spec]:
         sites, users = sites.filter(webspace__in=wanted), users.filter(site__webspace__in=wanted)
     found = {site.pk: site for site in sites.only("webspace_id", "parent_id", "ascii_name", "hosting_type")}
     below = {} if webspace_ids is None else {"site__in": list(found)}
-    writable = frozenset(
-        HostingProperty.objects.filter(name="write_modify", value="true", **below).values_list("site_id", flat=True)
-    )
+    properties = HostingProperty.objects.filter(**below)
+    writable = frozenset(properties.filter(name="write_modify", value="true").values_list("site_id", flat=True))
+    roots = dict(properties.filter(name="www_root").values_list("site_id", "value"))
     native = frozenset(SubdomainUser.objects.filter(**below).values_list("site_id", flat=True))
     specs = []
     for site in found.values():
@@ -46,6 +46,7 @@ def hosting_accounts(webspace_ids: Iterable[int] | None = None) -> list[Spec]:
                 hosting=hosting,
                 native=site.pk in native,
                 writable=site.pk in writable,
+                www_root=_document_root(roots.get(site.pk, "")) if hosting == "virtual" else "",
             )
         )
     for user in users.only("site_id", "login", "services"):
@@ -64,6 +65,14 @@ def hosting_accounts(webspace_ids: Iterable[int] | None = None) -> list[Spec]:
             )
         )
     return sorted(specs, key=lambda spec: (spec.domain, spec.kind != "domain", spec.kind, spec.name))
+
+
+def _document_root(stored: str) -> str:
+    """What was stored before a name was refused stays a name in answers, and no folder."""
+    try:
+        return document_root(stored)
+    except ValueError:
+        return ""
 
 
 def system_users(specs: Iterable[Spec], webspace_ids: Iterable[int]) -> dict[str, int]:

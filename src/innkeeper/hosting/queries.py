@@ -153,7 +153,7 @@ def properties_of(sites: Iterable[Site]) -> dict[int, dict[str, str]]:
     for row in HostingProperty.objects.filter(site__in=list(stored)):
         stored[row.site_id][row.name] = row.value
     folders = folders_of(sites)
-    root = catalogue.VHOSTS if settings.INSTANCE is None else settings.INSTANCE.vhosts
+    root = hosting_root()
     result = {}
     for site in sites:
         webspace = site.webspace
@@ -163,6 +163,11 @@ def properties_of(sites: Iterable[Site]) -> dict[int, dict[str, str]]:
             values["www_root"] = f"{root}/{folders[site.pk]}/{values['www_root'] or 'httpdocs'}"
         result[site.pk] = values
     return result
+
+
+def hosting_root() -> str:
+    """The folder of all hosted content."""
+    return catalogue.VHOSTS if settings.INSTANCE is None else str(settings.INSTANCE.vhosts)
 
 
 def own_logins_of(sites: Iterable[Site]) -> dict[int, str]:

@@ -12,6 +12,7 @@ from innkeeper.core.operation import Operation, is_planning
 from innkeeper.hosting import catalogue, events
 from innkeeper.hosting.models import HostingProperty, Site, Webspace
 from innkeeper.hosting.operations.records import FORWARDING, forwarding_values, record_forwarding
+from innkeeper.hosting.queries import hosting_root
 from innkeeper.hosting.requests import HostingSettings, Preferences
 from innkeeper.jobs.effects import place_hosting
 
@@ -46,7 +47,10 @@ def check_hosting(request: HostingSettings | None, *, webspace: bool, new: bool)
         return CheckedHosting(request.type, url=_url(request.url), code=_code(request))
     if request.type == Site.Hosting.NONE:
         return CheckedHosting(request.type)
-    properties = catalogue.clean_properties(request.properties, webspace=webspace)
+    given = dict(request.properties)
+    if "www_root" in given:
+        given["www_root"] = catalogue.below_site(hosting_root(), given["www_root"])
+    properties = catalogue.clean_properties(given, webspace=webspace)
     login = properties.pop("ftp_login", None)
     password = properties.pop("ftp_password", None)
     if webspace and new and not (login and password):

@@ -101,6 +101,10 @@ class Metadata:
         about = json.loads(numbers[-1].read_text())
         return Version(int(numbers[-1].stem), about["time"], about["who"], about["why"], about.get("account", {}))
 
+    def has(self, number: int) -> bool:
+        """True while a version is kept."""
+        return (self.records / f"{number:06}.xml").exists()
+
     def content(self, number: int) -> bytes:
         """What stood in a version.
 

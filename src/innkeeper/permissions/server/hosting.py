@@ -19,8 +19,9 @@ from innkeeper.permissions.policy import Policy
 from innkeeper.permissions.principals import Principals, UnknownAccountError
 from innkeeper.permissions.rules import template
 from innkeeper.permissions.rules.document import EMPTY, Document, decode
-from innkeeper.permissions.rules.entry import Rule, read_rules
+from innkeeper.permissions.rules.entry import Rule, names_below, naming, read_rules
 from innkeeper.permissions.rules.finding import Finding, RuleError
+from innkeeper.permissions.rules.vocabulary import EntryFlag
 from innkeeper.permissions.server import running
 from innkeeper.permissions.server.disk import template as template_file
 from innkeeper.permissions.server.history import Metadata, MetadataError
@@ -42,6 +43,11 @@ WRITE = {
 }
 # The templates that come and go with an account's settings; any other stays until it is taken out.
 SETTINGS = frozenset({*TEMPLATES.values(), *WRITE.values(), FRAME})
+# A document root of another name gets the rules of ``httpdocs``, as if from two templates: the visitors' go with the
+# setting, the owner's stay with the folder.
+DOCUMENTS = "httpdocs"
+SHOWN, OWNED = "www_root:", "folder:"
+_VISITORS = ("anonymousdomainuser", "anonymousparentuser")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,8 @@ class Hosted:
     """A hosting account, as its rules need it.
 
     ``key`` names it for ever, whatever it is called. ``folder`` lies below the folder of all hosting. ``users`` are
-    the system's accounts by the tags of rules. ``writable`` is the setting of additional write and modify permissions.
+    the system's accounts by the tags of rules. ``writable`` is the setting of additional write and modify permissions,
+    ``www_root`` the document root below the folder if it is not ``httpdocs``.
     """
 
     key: str
@@ -58,6 +65,7 @@ class Hosted:
     users: Mapping[str, str]
     is_frame: bool = False
     writable: bool = False
+    www_root: str = ""
 
     @property
     def domain(self) -> str:
@@ -67,8 +75,14 @@ class Hosted:
     @property
     def templates(self) -> list[str]:
         """The templates that its settings ask for."""
-        base = FRAME if self.is_frame and self.kind == "domain" else TEMPLATES[self.kind]
-        return [base, WRITE[self.kind]] if self.writable and base != FRAME else [base]
+        if self.is_frame and self.kind == "domain":
+            return [FRAME]
+        wanted = [TEMPLATES[self.kind]]
+        if self.writable:
+            wanted.append(WRITE[self.kind])
+        if self.www_root:
+            wanted += [f"{OWNED}{self.www_root.split('/')[0]}", f"{SHOWN}{self.www_root}"]
+        return wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +156,60 @@ def update(layout: Layout, account: Hosted, principals: Principals, who: str, wh
         }
         document = template.rename_accounts(document, changed)
     wanted = account.templates
-    for name in [name for name in have if name in SETTINGS and name not in wanted]:
+    comes_and_goes = {name for name in have if name in SETTINGS or name.startswith(SHOWN)}
+    for name in sorted(comes_and_goes - set(wanted)):
         document = template.remove_template(document, name)
         have.remove(name)
+    made_from = known.get("versions", {})
+    for name in have:
+        document = _renewed(document, account, users, template_file(layout, name), made_from.get(name, 1))
     for name in [name for name in wanted if name not in have]:
-        document = with_template(document, template_file(layout, name).document(), users, account.folder, name)
+        document = with_template(document, _source(layout, account.kind, name), users, account.folder, name)
         have.append(name)
+    versions = {name: last.number for name in have if (last := template_file(layout, name).last())}
     _note_place(layout, account, tuple(known["folder"]) if known else None)
-    return found.write(document.encoded(), who, why, about(account, have))
+    return found.write(document.encoded(), who, why, about(account, have, versions))
 
 
-def about(account: Hosted, templates: list[str]) -> dict[str, Any]:
+def _renewed(
+    document: Document, account: Hosted, users: Mapping[str, template.Account], source: Metadata, made_from: int
+) -> Document:
+    """An instance with what a new version of its template brought or took out; what was changed in it stays."""
+    last = source.last()
+    if last is None or last.number == made_from or not source.has(made_from):
+        return document
+    name, folder = source.path.name, "\\".join(account.folder)
+    old, new = (
+        template.instance_entries(Document(decode(data, name), name), users, folder, name)
+        for data in (source.content(made_from), source.content(last.number))
+    )
+    document = template.remove(document, [entry for entry in old if entry not in new])
+    return template.add(document, [entry for entry in new if entry not in old])
+
+
+def _source(layout: Layout, kind: Kind, name: str) -> Document:
+    """The rules that the name of a template stands for."""
+    if not name.startswith((SHOWN, OWNED)):
+        return template_file(layout, name).document()
+    prefix, _, folder = name.partition(":")
+    is_shown = f"{prefix}:" == SHOWN
+    entries = []
+    for element in template_file(layout, TEMPLATES[kind]).document().entries:
+        below = names_below(element.values)
+        if below[:1] != (DOCUMENTS,) or (element.get("Tag").casefold() in _VISITORS) != is_shown:
+            continue
+        # The folder is made while it is shown, and what an owner puts in its place stops no other rule.
+        flags = int(element.get("EntryFlags"), 16) & ~EntryFlag.CREATE_FOLDERS | EntryFlag.CONTINUE_ON_ERROR
+        flags |= EntryFlag.CREATE_FOLDERS if is_shown else 0
+        entries.append(element.values | {"EntryFlags": f"0x{flags:x}"} | naming((*folder.split("/"), *below[1:])))
+    return Document(EMPTY).with_entries(entries)
+
+
+def about(account: Hosted, templates: list[str], versions: Mapping[str, int]) -> dict[str, Any]:
     """What is remembered of an account beside each version of its instance."""
     return {
         "kind": account.kind, "folder": list(account.folder), "users": dict(account.users), "templates": templates,
+        "versions": dict(versions),
     }  # fmt: skip
 
 
