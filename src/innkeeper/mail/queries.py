@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Flag, auto
+from enum import Flag, StrEnum, auto
 from typing import Any
 
 import idna
 
 from innkeeper.core.actor import Actor, ActorKind
-from innkeeper.core.db.sets import among
-from innkeeper.core.db.statements import execute
+from innkeeper.core.db.sets import among, looked_up
+from innkeeper.core.db.statements import Row, execute
 from innkeeper.core.errors import NotFound
 from innkeeper.mail.scope import SITE_WITH_OWNER, account_not_found, site_not_found, visible
 
@@ -60,9 +60,21 @@ class FileInfo:
     sha256: str
 
 
+@dataclass(slots=True, kw_only=True)
+class Lists:
+    """The parts of an account that are lists. They hold what was asked for and are empty otherwise."""
+
+    aliases: list[str] = field(default_factory=list)
+    redirect: list[str] = field(default_factory=list)
+    group: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    replies: list[ReplyInfo] = field(default_factory=list)
+    files: list[FileInfo] = field(default_factory=list)
+
+
 @dataclass(slots=True)
-class AccountInfo:
-    """A mail account. The lists hold what was asked for and are empty otherwise.
+class AccountInfo(Lists):
+    """A mail account.
 
     `cp_options` and `permissions` are JSON objects as text. `outgoing_limit` is None for the server's default.
     Addresses have their domain in Unicode.
@@ -85,12 +97,6 @@ class AccountInfo:
     cp_options: str
     permissions: str
     color_scheme: str
-    aliases: list[str] = field(default_factory=list)
-    redirect: list[str] = field(default_factory=list)
-    group: list[str] = field(default_factory=list)
-    groups: list[str] = field(default_factory=list)
-    replies: list[ReplyInfo] = field(default_factory=list)
-    files: list[FileInfo] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -154,7 +160,7 @@ def _all(site_id: int, parts: Part, own: int | None) -> Iterator[AccountInfo | t
             [site_id, last, last, *parameters],
         )
         infos = [AccountInfo(*row) for row in rows]
-        _fill(infos, site_id, parts)
+        _fill({info.id: info for info in infos}, site_id, parts)
         yield from infos
         if len(infos) < CHUNK:
             return
@@ -169,58 +175,61 @@ def _named(
         condition, parameter = among("n.local_part", sorted({name.lower() for name in chunk}))
         rows = execute(f"{_ACCOUNT} WHERE n.site_id = %s AND n.kind = 'account' AND {condition}", [site_id, parameter])
         infos = {row[1]: AccountInfo(*row) for row in rows if own is None or row[0] == own}
-        _fill(list(infos.values()), site_id, parts)
+        _fill({info.id: info for info in infos.values()}, site_id, parts)
         for name in chunk:
             info = infos.get(name.lower())
             yield (name, account_not_found(name)) if info is None else info
 
 
-SettingsRow = tuple[int, str, bool, int, int, str, int | None, str, str]
-"""An account's id, name, mailbox_enabled, quota, used_bytes, antivir, outgoing_limit, user_guid and description."""
+class Value(StrEnum):
+    """What of an account `account_rows` can give, as SQL."""
 
-_SETTINGS_COLUMNS = "a.mailbox_enabled, a.quota, a.used_bytes, a.antivir, a.outgoing_limit, a.user_guid, a.description"
-_SETTINGS = (
-    f"SELECT a.id, n.local_part, {_SETTINGS_COLUMNS}"
-    " FROM mail_mailname n JOIN mail_mailaccount a ON a.id = n.account_id"
-)
-# No join: before PostgreSQL knows the tables it would compare every name with every account.
-_SETTINGS_OF_SITE = (
-    "SELECT a.id, (SELECT n.local_part FROM mail_mailname n WHERE n.account_id = a.id AND n.kind = 'account'),"
-    f" {_SETTINGS_COLUMNS} FROM mail_mailaccount a WHERE a.site_id = %s AND a.id > %s"
-)
+    MAILBOX_ENABLED = "a.mailbox_enabled"
+    QUOTA = "a.quota"
+    USED_BYTES = "a.used_bytes"
+    FORWARDING_ENABLED = "a.redirect_enabled OR a.group_enabled"
+    AUTORESPONDERS_ENABLED = "a.autoresponders_enabled"
+    USER_GUID = "a.user_guid"
+    ANTIVIR = "a.antivir"
+    OUTGOING_LIMIT = "a.outgoing_limit"
+    DESCRIPTION = "a.description"
 
 
-def settings_rows(
-    actor: Actor, site_id: int, names: Sequence[str] | None = None
-) -> Iterator[Sequence[SettingsRow | str]]:
-    """What `account_infos` gives without any part, as plain rows in chunks: for answers about whole sites.
+def account_rows(
+    actor: Actor, site_id: int, names: Sequence[str] | None, values: Sequence[Value]
+) -> Iterator[Sequence[Row | str]]:
+    """The same accounts as `account_infos` gives, as rows in chunks: for answers about whole sites.
 
-    A name that has no account stands as itself. Raises NotFound for the site, at the call.
+    A row has the id, the name, and these values. A name that has no account stands as itself. Raises NotFound for the
+    site, at the call.
     """
     require_site(actor, site_id)
-    own = actor.account_id if actor.kind is ActorKind.MAIL_USER else None
-    return _settings_rows(site_id, names, ("", []) if own is None else (" AND a.id = %s", [own]))
+    scope = f" AND a.id = {actor.account_id:d}" if actor.kind is ActorKind.MAIL_USER else ""
+    columns = ", ".join(["", *values])
+    return _rows_of_site(site_id, columns, scope) if names is None else _named_rows(site_id, names, columns, scope)
 
 
-def _settings_rows(
-    site_id: int, names: Sequence[str] | None, scope: tuple[str, list[int]]
-) -> Iterator[Sequence[SettingsRow | str]]:
-    condition, parameters = scope
-    if names is None:
-        last = 0
-        while rows := execute(
-            f"{_SETTINGS_OF_SITE}{condition} ORDER BY a.id LIMIT {CHUNK}", [site_id, last, *parameters]
-        ):
-            yield rows
-            last = rows[-1][0]
-        return
+def _rows_of_site(site_id: int, columns: str, scope: str) -> Iterator[Sequence[Row]]:
+    select = (
+        # No join: before PostgreSQL knows the tables it would compare every name with every account.
+        "SELECT a.id, (SELECT n.local_part FROM mail_mailname n WHERE n.account_id = a.id AND n.kind = 'account')"
+        f"{columns} FROM mail_mailaccount a WHERE a.site_id = %s AND a.id > %s{scope} ORDER BY a.id LIMIT {CHUNK}"
+    )
+    last = 0
+    while rows := execute(select, [site_id, last]):
+        yield rows
+        last = rows[-1][0]
+
+
+def _named_rows(site_id: int, names: Sequence[str], columns: str, scope: str) -> Iterator[Sequence[Row | str]]:
     for start in range(0, len(names), CHUNK):
         chunk = names[start : start + CHUNK]
         folded = [name.lower() for name in chunk]
-        only, parameter = among("n.local_part", folded)
+        tables, only, parameter = looked_up("mail_mailname n", "n.local_part", folded)
         rows = execute(
-            f"{_SETTINGS} WHERE n.site_id = %s AND n.kind = 'account' AND {only}{condition}",
-            [site_id, parameter, *parameters],
+            f"SELECT a.id, n.local_part{columns} FROM {tables} CROSS JOIN mail_mailaccount a"
+            f" WHERE {only} AND n.site_id = %s AND n.kind = 'account' AND a.id = n.account_id{scope}",
+            [parameter, site_id],
         )
         found = {row[1]: row for row in rows}
         yield [found.get(name, given) for name, given in zip(folded, chunk, strict=True)]
@@ -262,11 +271,17 @@ def _preferences(row: tuple[Any, ...]) -> SitePreferences:
     return result
 
 
-def _fill(infos: Sequence[AccountInfo], site_id: int, parts: Part) -> None:
+def lists_of(account_ids: Sequence[int], site_id: int, parts: Part) -> dict[int, Lists]:
+    """These parts of accounts of a site, by the accounts' ids."""
+    by_id = {account_id: Lists() for account_id in account_ids}
+    _fill(by_id, site_id, parts)
+    return by_id
+
+
+def _fill(by_id: Mapping[int, Lists], site_id: int, parts: Part) -> None:
     """Read the asked parts of some accounts: one statement a part."""
-    if not infos or not parts:
+    if not by_id or not parts:
         return
-    by_id = {info.id: info for info in infos}
     condition, parameter = among("account_id", list(by_id))
     if Part.ALIASES in parts:
         for account_id, alias in execute(
@@ -292,7 +307,7 @@ def _fill(infos: Sequence[AccountInfo], site_id: int, parts: Part) -> None:
         _fill_replies(by_id, condition, parameter)
 
 
-def _fill_groups(by_id: dict[int, AccountInfo], site_id: int) -> None:
+def _fill_groups(by_id: Mapping[int, Lists], site_id: int) -> None:
     """The mail groups of the site in which each account's address stands."""
     condition, parameter = among("member.account_id", list(by_id))
     for account_id, group in execute(
@@ -306,7 +321,7 @@ def _fill_groups(by_id: dict[int, AccountInfo], site_id: int) -> None:
         by_id[account_id].groups.append(group)
 
 
-def _fill_replies(by_id: dict[int, AccountInfo], condition: str, parameter: Any) -> None:
+def _fill_replies(by_id: Mapping[int, Lists], condition: str, parameter: Any) -> None:
     replies: dict[int, ReplyInfo] = {}
     for account_id, reply_id, *values in execute(
         "SELECT account_id, id, name, enabled, key, key_where, subject, reply_to, content_type, charset, text,"

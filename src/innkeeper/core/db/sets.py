@@ -24,6 +24,16 @@ def among(column: str, values: Sequence[int] | Sequence[str]) -> tuple[str, Any]
     return f"{column} IN (SELECT value FROM json_each(%s))", json.dumps(list(values))
 
 
+def looked_up(table: str, column: str, values: Sequence[str]) -> tuple[str, str, Any]:
+    """The rows of a table whose `column` is among `values`: the beginning of FROM, that of WHERE, and their parameter.
+
+    For many values: SQLite looks each up as it reads them, where `among` has it sort them first.
+    """
+    if connection.vendor == "postgresql":
+        return table, *among(column, values)
+    return f"json_each(%s) wanted CROSS JOIN {table}", f"{column} = wanted.value", json.dumps(values)
+
+
 def execute_each(statement: str, rows: Sequence[Sequence[Any]]) -> None:
     """Execute a statement with each of the rows of parameters."""
     if not rows:

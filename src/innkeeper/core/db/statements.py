@@ -12,7 +12,8 @@ from typing import Any, Protocol, cast
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-Rows = list[tuple[Any, ...]]
+Row = tuple[Any, ...]
+Rows = list[Row]
 
 
 class Runner(Protocol):

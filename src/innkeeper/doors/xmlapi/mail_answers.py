@@ -1,24 +1,26 @@
 """Writes mail accounts and preferences in the new dialect.
 
-`get_info` is asked for whole sites: each account becomes text in one go, without elements in between.
+`get_info` is asked for whole sites, so the text of an account is laid out once a request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
 
+from innkeeper.core.db.statements import Row
 from innkeeper.doors.xmlapi.call import Call
 from innkeeper.doors.xmlapi.results import error_fragment
 from innkeeper.doors.xmlapi.versions import Version
 from innkeeper.doors.xmlapi.writer import Writer, escape
 from innkeeper.mail import queries
-from innkeeper.mail.queries import AccountInfo, Part, ReplyInfo, SettingsRow, SitePreferences
+from innkeeper.mail.queries import Lists, Part, ReplyInfo, SitePreferences, Value
 from innkeeper.mail.scope import account_not_found
 
 FIRST_WITH_LIMIT = Version.parse("1.6.6.0")
 FIRST_WITH_END_DATE = Version.parse("1.6.8.0")
 
-PARTS = {"forwarding": Part.RECIPIENTS, "aliases": Part.ALIASES, "autoresponder": Part.REPLIES}
 NO_REPLY = ReplyInfo("", False, "", "no", "", "", "text/plain", "UTF-8", "", None, None, "", None, None)
 WORD = {False: "false", True: "true"}
 
@@ -28,21 +30,17 @@ def write_infos(call: Call, site_id: int, names: Sequence[str] | None, flags: fr
 
     Raises NotFound for the site before anything is written.
     """
-    wanted = Part.NOTHING
-    for flag in flags:
-        wanted |= PARTS.get(flag, Part.NOTHING)
     writer = call.writer
+    layout = layout_for(writer, flags, call.version)
     found = False
-    if wanted is Part.NOTHING:
-        row_text = _row_formatter(writer, flags, call.version)
-        for rows in queries.settings_rows(call.actor, site_id, names):
-            found = True
-            writer.append("".join(map(row_text, rows)))
-    else:
-        text_of = _formatter(writer, flags, call.version)
-        for info in queries.account_infos(call.actor, site_id, names, wanted):
-            found = True
-            writer.append(text_of(info) if isinstance(info, AccountInfo) else missing_text(writer, info[0]))
+    for rows in queries.account_rows(call.actor, site_id, names, layout.values):
+        found = True
+        accounts = [row for row in rows if not isinstance(row, str)]
+        texts = layout.texts(accounts, site_id)
+        if len(accounts) == len(rows):
+            writer.extend(texts)
+        else:
+            writer.extend(missing_text(writer, row) if isinstance(row, str) else next(texts) for row in rows)
     if not found:
         with call.result():
             pass
@@ -57,76 +55,95 @@ def missing_text(writer: Writer, name: str) -> str:
     )
 
 
-def _row_formatter(writer: Writer, flags: frozenset[str], version: Version) -> Callable[[SettingsRow | str], str]:
-    """How a row becomes the text of its result, for requests that ask for settings alone.
+class Place(NamedTuple):
+    """Something of an account in its text: what `render` makes of the values, and of the account's lists for a part."""
 
-    Names, GUIDs and words of our own need no escaping.
+    render: Callable[..., str]
+    sources: tuple[Value | Part, ...]
+
+
+class Layout:
+    """The text of an account in one request: literals, values that stand as they are, and places.
+
+    It begins with the id and the name. `values` and `parts` are what it needs of an account beside these.
     """
-    result, inside, line, deeper = (writer.line(depth) for depth in range(4))
-    head = f"{result}<result>{inside}<status>ok</status>{inside}<mailname>{line}<id>%d</id>{line}<name>%s</name>"
-    settings = f"{deeper}<enabled>%s</enabled>{deeper}<quota>%d</quota>"
-    usage = f"{deeper}<usage>%d</usage>"
-    limit = f"{line}<outgoing-messages-mbox-limit>%s</outgoing-messages-mbox-limit>"
-    no_password, no_description = f"{line}<password/>", f"{line}<description/>"
-    tail = f"{inside}</mailname>{result}</result>"
-    with_settings, with_usage = "mailbox" in flags, "mailbox-usage" in flags
-    with_limit = version >= FIRST_WITH_LIMIT
-    # Nearly all accounts of most sites: no panel user, no description, the server's limit.
-    common = (
-        f"{head}{line}<mailbox>{settings}{line}</mailbox>{no_password}{line}<antivir>%s</antivir>"
-        + (f"{limit % 'default'}{no_description}" if with_limit else "")
-        + tail
-    )
-    is_common = with_settings and not with_usage
 
-    def text_of(row: SettingsRow | str) -> str:
-        if isinstance(row, str):
-            return missing_text(writer, row)
-        id_, name, enabled, quota, used, antivir, messages, guid, description = row
-        if is_common and messages is None and not guid and not description:
-            return common % (id_, name, "true" if enabled else "false", quota, antivir)
-        mailbox = settings % ("true" if enabled else "false", quota) if with_settings else ""
-        if with_usage:
-            mailbox += usage % used
-        if mailbox:
-            mailbox = f"{line}<mailbox>{mailbox}{line}</mailbox>"
-        password = f"{line}<user-guid>{guid}</user-guid>" if guid else no_password
-        text = f"{head % (id_, name)}{mailbox}{password}{line}<antivir>{antivir}</antivir>"
-        if not with_limit:
-            return text + tail
-        described = f"{line}<description>{escape(description)}</description>" if description else no_description
-        return f"{text}{limit % ('default' if messages is None else messages)}{described}{tail}"
+    def __init__(self, head: str, pieces: Iterable[str | Value | Place]) -> None:
+        self.values: list[Value] = []
+        self.parts = Part.NOTHING
+        self._head = f"{head}%s"
+        self._template = ""
+        self._places: list[tuple[Callable[..., object], tuple[int, ...]]] = []
+        for piece in pieces:
+            if isinstance(piece, Value):
+                self._template += "%s"
+                self._places.append((lambda value: value, (self._index(piece),)))
+            elif isinstance(piece, Place):
+                self._template += "%s"
+                self._places.append((piece.render, tuple(map(self._index, piece.sources))))
+            else:
+                self._template += piece
 
-    return text_of
+    def _index(self, source: Value | Part) -> int:
+        """Where a source stands among the values of an account, of which its lists are the last."""
+        if isinstance(source, Part):
+            self.parts |= source
+            return -1
+        if source not in self.values:
+            self.values.append(source)
+        return self.values.index(source)
+
+    def texts(self, rows: Sequence[Row], site_id: int) -> Iterator[str]:
+        """The texts of accounts of a site, from rows of the id, the name and `values`."""
+        if self.parts:
+            lists = queries.lists_of([row[0] for row in rows], site_id, self.parts)
+            return (self._head % (row[0], row[1], self._rest((*row[2:], lists[row[0]]))) for row in rows)
+        # Most accounts of a site have the same settings: what follows the name is written once for all of them.
+        rest = _Once(self._rest)
+        return (self._head % (row[0], row[1], rest[row[2:]]) for row in rows)
+
+    def _rest(self, values: Row) -> str:
+        return self._template % tuple([render(*[values[index] for index in used]) for render, used in self._places])
 
 
-def _formatter(writer: Writer, flags: frozenset[str], version: Version) -> Callable[[AccountInfo], str]:
-    """How one account becomes the text of its result, for this request."""
-    result, inside, line, deeper, deepest = (writer.line(depth) for depth in range(5))
-    head = f"{result}<result>{inside}<status>ok</status>{inside}<mailname>{line}<id>"
-    tail = f"{inside}</mailname>{result}</result>"
-    mailbox, usage, forwarding, aliases, autoresponder = (
-        flag in flags for flag in ("mailbox", "mailbox-usage", "forwarding", "aliases", "autoresponder")
-    )
-    has_limit = version >= FIRST_WITH_LIMIT
-    has_end_date = version >= FIRST_WITH_END_DATE
+class _Once(dict[Row, str]):
+    """What a function makes of each value, made when it is first asked for."""
+
+    def __init__(self, make: Callable[[Row], str]) -> None:
+        self._make = make
+
+    def __missing__(self, key: Row) -> str:
+        made = self[key] = self._make(key)
+        return made
+
+
+def layout_for(writer: Writer, flags: frozenset[str], version: Version) -> Layout:
+    """The result of an account in an answer with these parts."""
+    result, inside, line = (writer.line(depth) for depth in range(3))
+    head = f"{result}<result>{inside}<status>ok</status>{inside}<mailname>{line}<id>%s</id>{line}<name>%s</name>"
+    return Layout(head, chain(_settings(writer, flags, version), [f"{inside}</mailname>{result}</result>"]))
+
+
+def _settings(writer: Writer, flags: frozenset[str], version: Version) -> Iterator[str | Value | Place]:
+    """What follows an account's name. GUIDs and words of our own need no escaping."""
+    line, deeper, deepest = (writer.line(depth) for depth in range(2, 5))
 
     def leaf(indent: str, tag: str, text: str) -> str:
         return f"{indent}<{tag}>{escape(text)}</{tag}>" if text else f"{indent}<{tag}/>"
 
-    def forwarding_of(info: AccountInfo) -> str:
-        addresses = "".join(leaf(deeper, "address", each) for each in dict.fromkeys(info.redirect + info.group))
-        enabled = WORD[info.redirect_enabled or info.group_enabled]
-        return f"{line}<forwarding>{deeper}<enabled>{enabled}</enabled>{addresses}{line}</forwarding>"
+    def addresses(lists: Lists) -> str:
+        return "".join(leaf(deeper, "address", each) for each in dict.fromkeys(lists.redirect + lists.group))
 
-    def autoresponder_of(info: AccountInfo) -> str:
-        reply = next((each for each in info.replies if each.enabled), info.replies[0] if info.replies else NO_REPLY)
-        enabled = WORD[bool(info.autoresponders_enabled and reply.enabled)]
+    def aliases(lists: Lists) -> str:
+        return "".join(leaf(line, "alias", alias) for alias in lists.aliases)
+
+    def autoresponder(enabled: bool, lists: Lists) -> str:
+        reply = next((each for each in lists.replies if each.enabled), lists.replies[0] if lists.replies else NO_REPLY)
         attachments = "".join(
             f"{deeper}<attachment>{leaf(deepest, 'file-name', name)}{deeper}</attachment>" for name in reply.attachments
         )
         parts = [
-            f"{line}<autoresponder>{deeper}<enabled>{enabled}</enabled>",
+            leaf(deeper, "enabled", WORD[bool(enabled and reply.enabled)]),
             leaf(deeper, "subject", reply.subject),
             leaf(deeper, "content_type", reply.content_type),
             leaf(deeper, "charset", reply.charset),
@@ -134,41 +151,44 @@ def _formatter(writer: Writer, flags: frozenset[str], version: Version) -> Calla
             attachments,
             leaf(deeper, "forward", reply.forward),
         ]
-        if has_end_date and reply.end_date:
+        if version >= FIRST_WITH_END_DATE and reply.end_date:
             parts.append(leaf(deeper, "end_date", reply.end_date))
-        parts.append(f"{line}</autoresponder>")
         return "".join(parts)
 
-    def mailbox_of(info: AccountInfo) -> str:
-        enabled = WORD[info.mailbox_enabled]
-        settings = f"{deeper}<enabled>{enabled}</enabled>{deeper}<quota>{info.quota}</quota>" if mailbox else ""
-        used = f"{deeper}<usage>{info.used_bytes}</usage>" if usage else ""
-        return f"{line}<mailbox>{settings}{used}{line}</mailbox>"
+    def word(value: Value) -> Place:
+        return Place(WORD.__getitem__, (value,))
 
-    def text_of(info: AccountInfo) -> str:
-        asked = ""
-        if mailbox or usage:
-            asked = mailbox_of(info)
-        if forwarding:
-            asked += forwarding_of(info)
-        if aliases and info.aliases:
-            asked += "".join(leaf(line, "alias", alias) for alias in info.aliases)
-        if autoresponder:
-            asked += autoresponder_of(info)
-        secret = leaf(line, "user-guid", info.user_guid) if info.user_guid else f"{line}<password/>"
-        last = ""
-        if has_limit:
-            limit = "default" if info.outgoing_limit is None else info.outgoing_limit
-            last = (
-                f"{line}<outgoing-messages-mbox-limit>{limit}</outgoing-messages-mbox-limit>"
-                f"{leaf(line, 'description', info.description)}"
-            )
-        return (
-            f"{head}{info.id}</id>{line}<name>{escape(info.name)}</name>{asked}{secret}"
-            f"{line}<antivir>{info.antivir}</antivir>{last}{tail}"
-        )
+    def secret(guid: str) -> str:
+        return f"<user-guid>{guid}</user-guid>" if guid else "<password/>"
 
-    return text_of
+    def limit(messages: int | None) -> str:
+        return "default" if messages is None else str(messages)
+
+    def description(text: str) -> str:
+        return leaf(line, "description", text)
+
+    if flags & {"mailbox", "mailbox-usage"}:
+        yield f"{line}<mailbox>"
+        if "mailbox" in flags:
+            yield from (f"{deeper}<enabled>", word(Value.MAILBOX_ENABLED), "</enabled>")
+            yield from (f"{deeper}<quota>", Value.QUOTA, "</quota>")
+        if "mailbox-usage" in flags:
+            yield from (f"{deeper}<usage>", Value.USED_BYTES, "</usage>")
+        yield f"{line}</mailbox>"
+    if "forwarding" in flags:
+        yield from (f"{line}<forwarding>{deeper}<enabled>", word(Value.FORWARDING_ENABLED), "</enabled>")
+        yield from (Place(addresses, (Part.RECIPIENTS,)), f"{line}</forwarding>")
+    if "aliases" in flags:
+        yield Place(aliases, (Part.ALIASES,))
+    if "autoresponder" in flags:
+        yield f"{line}<autoresponder>"
+        yield Place(autoresponder, (Value.AUTORESPONDERS_ENABLED, Part.REPLIES))
+        yield f"{line}</autoresponder>"
+    yield from (line, Place(secret, (Value.USER_GUID,)), f"{line}<antivir>", Value.ANTIVIR, "</antivir>")
+    if version >= FIRST_WITH_LIMIT:
+        yield f"{line}<outgoing-messages-mbox-limit>"
+        yield from (Place(limit, (Value.OUTGOING_LIMIT,)), "</outgoing-messages-mbox-limit>")
+        yield Place(description, (Value.DESCRIPTION,))
 
 
 def write_preferences(call: Call, site_ids: Sequence[int] | None) -> None:

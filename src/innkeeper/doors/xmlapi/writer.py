@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import IO
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -52,6 +53,13 @@ class Writer:
         """Add text that is XML already. Hot paths build whole elements with `line` and `escape` and add them here."""
         self._fragments.append(text)
         if len(self._fragments) >= FRAGMENTS_BEFORE_FLUSH:
+            self._flush()
+
+    def extend(self, texts: Iterable[str]) -> None:
+        """Add texts that are XML already, and hold some hundred of them at a time."""
+        texts = iter(texts)
+        while some := list(islice(texts, FRAGMENTS_BEFORE_FLUSH)):
+            self._fragments += some
             self._flush()
 
     @contextmanager

@@ -156,7 +156,7 @@ def site_and_accounts(call: Call, operation: Element) -> tuple[int, Records]:
 def site_and_names(operation: Element) -> tuple[int, tuple[str, ...] | None]:
     """The site's id and the names of a filter, None if it names none and so means all."""
     filter_ = operation[0]
-    names = tuple([folded(name) for name in islice(filter_.iterchildren(), 1, None)])
+    names = tuple([" ".join((name.text or "").split()) for name in islice(filter_.iterchildren(), 1, None)])
     return number(filter_[0]), names or None
 
 
