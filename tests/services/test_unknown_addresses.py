@@ -20,12 +20,18 @@ def test_a_new_site_refuses_unknown_addresses_while_the_sender_is_there(site: Si
     assert code == 550, text
 
 
+def test_nobody_learns_of_addresses_but_by_sending(site: Site) -> None:
+    alice = site.account("alice")
+    with smtplib.SMTP("127.0.0.1", site.instance.ports["smtp"], timeout=30) as session:
+        assert session.verify(alice.address)[0] == session.verify(site.address("nobody"))[0] == 502
+
+
 def test_bounce_takes_the_message_and_returns_it_with_the_sites_text(site: Site, charlie: Account) -> None:
-    site.prefs(unknown(xml("bounce", "Moved to the new house; ask 100% at the desk")))
+    site.prefs(unknown(xml("bounce", "Zieht um ins Haus „Möwe“; ask 100% at the desk")))
     site.instance.send(charlie.address, site.address("nobody"), "Where are you?")
     (bounce,) = charlie.inbox()
-    text = bounce.as_string()
-    assert "Moved to the new house; ask 100% at the desk" in text
+    text = " ".join(next(bounce.iter_parts()).get_content().split())
+    assert "Zieht um ins Haus „Möwe“; ask 100% at the desk" in text
     assert site.address("nobody") in text
 
 

@@ -27,11 +27,30 @@ QUERIES = {
 }
 
 
+# Postfix's own says us-ascii, and the text of a site would come back with question marks in it.
+BOUNCE_CF = """\
+# Written by Innkeeper; changes made here are overwritten.
+failure_template = <<EOF
+Charset: utf-8
+From: MAILER-DAEMON (Mail Delivery System)
+Subject: Undelivered Mail Returned to Sender
+Postmaster-Subject: Postmaster Copy: Undelivered Mail
+
+This is the mail system at host $myhostname.
+
+Your message could not be delivered to the addresses below. Beside each
+stands why, and your message is attached.
+
+EOF
+"""
+
+
 def files(layout: Layout) -> list[File]:
     """main.cf, master.cf and the look-up files."""
     return [
         File("postfix/main.cf", main_cf(layout)),
         File("postfix/master.cf", master_cf(layout)),
+        File("postfix/bounce.cf", BOUNCE_CF),
         *(File(f"postfix/sql/{name}.cf", lookup_cf(layout.lookup, name), private=True) for name in QUERIES),
     ]
 
@@ -47,7 +66,11 @@ def lookup_cf(lookup: Lookup, name: str) -> str:
             f"user = {lookup.role}",
             f"password = {lookup.password}",
         ]
-    lines.append(f"query = {QUERIES[name]}")
+    query = QUERIES[name]
+    if name == "transport" and not lookup.path:
+        # Postfix asks PostgreSQL for LATIN1, in which a text may have no place; this gives it the bytes of UTF-8.
+        query = query.replace("transport", "convert_from(convert_to(transport, 'UTF8'), 'LATIN1')", 1)
+    lines.append(f"query = {query}")
     if name == "transport":
         # Every address that Postfix resolves is looked up here; this spares all but the bounces the query.
         lines.append(f"domain = {BOUNCE_DOMAIN}")
@@ -110,7 +133,9 @@ local_recipient_maps =
 local_transport = error:5.1.1 this server has no local accounts
 default_transport = error:5.7.1 outbound mail is off in this private instance
 notify_classes =
+bounce_template_file = ${{config_directory}}/bounce.cf
 smtputf8_enable = no
+disable_vrfy_command = yes
 recipient_delimiter = +
 message_size_limit = 52428800
 # A delivery that waits for a restarted daemon is tried again soon.
@@ -179,7 +204,8 @@ cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
 rewrite unix - - n - {REWRITERS} trivial-rewrite{_rewriter_options(layout)}
-bounce unix - - n - 0 bounce
+# Addresses are ASCII here (smtputf8_enable), but a site's text for unknown addresses may be anything.
+bounce unix - - n - 0 bounce -o smtputf8_enable=yes
 defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
 verify unix - - n - 1 verify
@@ -187,7 +213,7 @@ flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 proxywrite unix - - n - 1 proxymap
 showq unix n - n - - showq
-error unix - - n - - error
+error unix - - n - - error -o smtputf8_enable=yes
 retry unix - - n - - error
 discard unix - - n - - discard
 lmtp unix - - n - - lmtp
