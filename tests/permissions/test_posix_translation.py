@@ -128,6 +128,12 @@ def test_without_rules_everybody_keeps_what_he_had(existing, owner, gid):
     0,
     True,
 )
+@example(  # what new files lack of the rules' rights must not take a second run to be found
+    [rule("alice", "ReadWrite", "0x2", "0x0"), rule("Everyone", "Read", "0x2", "0x0")],
+    posix_acl.Acl(0, 0, 2),
+    0,
+    True,
+)
 def test_a_second_application_changes_nothing(rules, existing, owner, is_folder):
     compiled = policy(*rules)
     translator = Translator(compiled)

@@ -15,9 +15,12 @@ from innkeeper.permissions.nt.acl import Ace
 from innkeeper.permissions.nt.sid import Sid
 from innkeeper.permissions.policy import Ground, Policy
 from innkeeper.permissions.posix import existing
-from innkeeper.permissions.posix.acl import MAX_NAMED, Acl, make
+from innkeeper.permissions.posix.acl import MAX_NAMED, Acl, effective, make
 from innkeeper.permissions.posix.bits import R, W, X, permissions
 from innkeeper.permissions.principals import EVERYBODY, Principals
+
+# A list for new things settles at the second look; this bounds what a mistake here could cost.
+_SETTLES = 4
 
 Passes = Callable[[Set[Sid]], bool]
 
@@ -86,6 +89,17 @@ class Translator:
         if not ground.passes:
             # Nothing is inherited, so the list stays, without accounts that get exactly what the rules say.
             return _without(current, ground.strict) if current else None
+        # What both get may take something from an account that has no rule for one of the two; the list that says so
+        # is the one that a second run finds.
+        found = self._start(ground, acl, current)
+        for _ in range(_SETTLES):
+            again = self._start(ground, acl, effective(found))
+            if again == found:
+                break
+            found = again
+        return found
+
+    def _start(self, ground: Ground, acl: Acl, current: Acl | None) -> Acl:
         base = (
             _without(current, ground.sids | ground.strict) if current else acl._replace(users=(), groups=(), mask=None)
         )
