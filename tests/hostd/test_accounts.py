@@ -9,7 +9,9 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from innkeeper.hostd.accounts import Accounts
 from innkeeper.hostd.hosting_accounts import Spec
 from innkeeper.instance import users
 from innkeeper.instance.config import Instance
-from innkeeper.permissions.server import disk
+from innkeeper.permissions.server import disk, hosting, running
 from innkeeper.permissions.server.layout import Layout
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes system users: run as root")
@@ -76,8 +78,11 @@ def test_accounts_are_made_and_removed(instance: Instance) -> None:
     )
 
     stranger = dataclasses.replace(FIRST, id=99, site=99, webspace=99, domain="other.example")
-    failed = accounts.do(requests.EnsureTrees((FIRST, stranger, ANNA)))
-    assert list(failed) == ["s99"]  # it has no user, and keeps nobody else from a tree
+    answer = accounts.do(requests.EnsureTrees((FIRST, stranger, ANNA)))
+    assert (list(answer["failed"]), answer["running"]) == (
+        ["s99"],
+        {},
+    )  # it has no user, and keeps nobody else from a tree
     root = instance.vhosts / "first.example"
     assert (root / ".security").exists()
     assert (root / ".Web.anna.security").exists()
@@ -95,6 +100,42 @@ def test_accounts_are_made_and_removed(instance: Instance) -> None:
     assert [accounts.do(requests.EmptyTreeGrave(0)) for _ in range(2)] == [0, 0]
     assert {path.name for path in instance.vhosts.iterdir()} == {".moving", ".graves"}
     assert not list((instance.vhosts / ".graves").iterdir())
+
+
+def test_while_rules_are_applied_to_one_tree_others_get_theirs(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("innkeeper.hostd.accounts.PATIENCE_S", 0.2)
+    monkeypatch.setattr("innkeeper.hostd.accounts.SHORTEST_S", 2.0)
+    accounts = Accounts(instance)
+    second = dataclasses.replace(FIRST, id=18, site=18, webspace=18, domain="second.example")
+    accounts.do(requests.EnsureUsers(("s17", "s17-web", "s18", "s18-web")))
+    layout = Layout.of(instance)
+    heard: list[str] = []
+    with running.locked(layout, hosting.lock_of("first.example")):  # as a long run of a command does
+        Path(layout.records, "locks", hosting.lock_of("first.example")).write_text(", 7 objects looked at so far")
+        answer = accounts.do(requests.EnsureTrees((FIRST, second)))
+        assert answer == {"failed": {}, "running": {"s17": 0}}
+        assert (instance.vhosts / "second.example" / ".security").exists()
+        failed = accounts.do(requests.BuryTrees((FIRST,)))
+        assert "still being done" in failed["s17"]
+        waiting = threading.Thread(target=_wait_for, args=(layout, heard.append))
+        waiting.start()
+        while not heard:
+            time.sleep(0.01)
+    waiting.join()
+    assert heard == ["waiting: hosting-first.example is in use, 7 objects looked at so far"]
+    deadline = time.monotonic() + 20
+    while (failed := accounts.do(requests.BuryTrees((FIRST,)))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert failed == {}
+    assert not (instance.vhosts / "first.example").exists()
+    accounts.do(requests.RemoveUsers(("s17", "s17-web", "s18", "s18-web")))
+
+
+def _wait_for(layout: Layout, told: Callable[[str], None]) -> None:
+    with running.locked(layout, hosting.lock_of("first.example"), told):
+        pass
 
 
 def test_only_the_instances_own_hosting_users_are_removed(instance: Instance) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.utils import timezone
 from innkeeper.accounts.models import Account
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.hostd import trees
+from innkeeper.hostd.client import Made
 from innkeeper.hostd.hosting_accounts import Spec
 from innkeeper.hosting.models import PlacedTree, PlacedUser
 from innkeeper.hosting.operations import (
@@ -37,6 +39,7 @@ from innkeeper.hosting.requests import (
 )
 from innkeeper.jobs import hosting
 from innkeeper.jobs.hosting import converge, place_all_hosting, place_hosting_task
+from innkeeper.jobs.models import Job
 
 VIRTUAL = HostingSettings("vrt_hst")
 
@@ -54,6 +57,7 @@ class Machine:
         self.steps = 0
         self.dies_at: int | None = None
         self.refuses: set[str] = set()
+        self.large: set[str] = set()
         for folder in (vhosts, vhosts / trees.MOVING, vhosts / trees.GRAVES):
             folder.mkdir()
 
@@ -85,9 +89,11 @@ class Machine:
                 failed[spec.key] = str(error)
         return failed
 
-    def ensure_trees(self, accounts: Sequence[Spec]) -> dict[str, str]:
+    def ensure_trees(self, accounts: Sequence[Spec]) -> Made:
         owners = trees.Owners(os.geteuid(), os.getegid(), os.getegid())
-        return self._each(lambda spec: trees.ensure(self.vhosts, spec, owners), accounts)
+        failed = self._each(lambda spec: trees.ensure(self.vhosts, spec, owners), accounts)
+        running = {spec.key: 1_024 for spec in accounts if spec.key in self.large and spec.key not in failed}
+        return Made(failed, running)
 
     def bury_trees(self, accounts: Sequence[Spec]) -> dict[str, str]:
         return self._each(lambda spec: trees.bury(self.vhosts, spec), accounts)
@@ -198,6 +204,22 @@ def test_what_fails_keeps_nobody_else_and_is_tried_again(admin: Actor, machine: 
     place_all_hosting.call()
     assert machine.accounts == {"a.example": f"s{first}"}
     assert machine.users == {f"s{first}", f"s{first}-web"}
+
+
+def test_what_takes_long_is_asked_for_again_and_keeps_nobody(admin: Actor, machine: Machine) -> None:
+    first, second = webspace(admin, "a.example", "a-user"), webspace(admin, "b.example", "b-user")
+    Job.objects.all().delete()
+    machine.large = {f"s{first}"}
+    place_hosting_task.call([first, second])
+    assert set(PlacedTree.objects.filter(is_done=True).values_list("key", flat=True)) == {f"s{second}"}
+    job = Job.objects.get()
+    assert json.loads(job.arguments) == [[[first]], {}]
+    assert job.due_at > timezone.now()
+    job.delete()
+    machine.large = set()
+    place_hosting_task.call([first])
+    assert PlacedTree.objects.filter(is_done=True).count() == 2
+    assert not Job.objects.exists()
 
 
 def test_a_run_that_was_cut_short_anywhere_is_finished_by_the_next(admin: Actor, machine: Machine) -> None:

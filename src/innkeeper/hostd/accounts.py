@@ -7,17 +7,22 @@ import logging
 import os
 import pwd
 import threading
+import time
 from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import Any
 
 from innkeeper.hostd import requests, security, trees
-from innkeeper.hostd.hosting_accounts import Spec, describe, group_name, user_id, user_name
+from innkeeper.hostd.hosting_accounts import HostingAccount, Spec, describe, group_name, user_id, user_name
+from innkeeper.hostd.lanes import Lanes, Step, StillRunningError
 from innkeeper.instance import passwd, users
 from innkeeper.instance.config import Instance, InstanceError
 from innkeeper.permissions.journal import JournalError
 from innkeeper.permissions.rules.finding import RuleError
 from innkeeper.permissions.server.history import MetadataError
+
+PATIENCE_S, SHORTEST_S = 5.0, 0.1
+"""How long a request waits for the rules of its trees, and at least for each: a tree of usual size takes less."""
 
 FAILURES = (
     trees.TreeError,
@@ -40,10 +45,13 @@ class Accounts:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._lock = threading.Lock()
+        self._lanes = Lanes(PATIENCE_S)
 
     def do(self, request: requests.HostingRequest) -> Any:
         """Do what was asked. Of trees, the answer tells what failed, by their keys: one never keeps the others."""
         vhosts = self._instance.vhosts
+        failed: dict[str, str] = {}
+        reached: list[Spec] = []
         with self._lock:
             match request:
                 case requests.EnsureUsers(keys):
@@ -51,14 +59,19 @@ class Accounts:
                 case requests.RemoveUsers(keys):
                     return self._remove_users(keys)
                 case requests.EnsureTrees(accounts):
-                    return self._ensure_trees(accounts)
+                    reached = [spec for spec in accounts if self._try(failed, spec, self._ensure_tree)]
                 case requests.MoveTrees(moves):
                     return trees.move(vhosts, moves)
                 case requests.BuryTrees(accounts):
-                    return self._bury_trees(accounts)
-                case requests.EmptyTreeGrave(keep_s):
-                    pass
-        return trees.empty_grave(vhosts, keep_s)  # takes its time, and nobody else looks into graves
+                    reached = [spec for spec in accounts if self._try(failed, spec, self._bury_tree)]
+        # What may take its time is done without the lock.
+        match request:
+            case requests.EnsureTrees():
+                return self._apply_rules(reached, failed)
+            case requests.BuryTrees():
+                return self._forget_rules(reached, failed)
+            case requests.EmptyTreeGrave(keep_s):
+                return trees.empty_grave(vhosts, keep_s)
 
     def _ensure_users(self, keys: Iterable[str]) -> int:
         groups = {name: grp.getgrnam(name).gr_gid for name in self._instance.hosting_groups.values()}
@@ -77,19 +90,29 @@ class Accounts:
         names = {user_name(self._instance, key) for key in keys}
         return passwd.remove(lambda *user: user[0] in names and users.is_hosting_user(self._instance, *user))
 
-    def _ensure_trees(self, specs: Iterable[Spec]) -> dict[str, str]:
-        """Each account's tree, then its rules; those of a domain's accounts together, which costs hardly more."""
-        failed: dict[str, str] = {}
+    def _apply_rules(self, specs: Iterable[Spec], failed: dict[str, str]) -> dict[str, Any]:
+        """The rules of trees that are there; those of a domain's accounts together, which costs hardly more.
+
+        Those of a large tree are still being applied when the answer is given, which tells how far they are.
+        """
+        running: dict[str, int] = {}
+        until = time.monotonic() + PATIENCE_S
         for domain, group in groupby(specs, lambda spec: spec.domain):
-            made = [spec for spec in group if self._try(failed, spec, self._ensure_tree)]
-            accounts = [describe(self._instance, spec) for spec in made]
+            own = tuple(group)
+            accounts = [describe(self._instance, spec) for spec in own]
+
+            def apply(step: Step, accounts: list[HostingAccount] = accounts) -> None:
+                security.instantiate(self._instance, *accounts, progress=step)
+
             try:
-                security.instantiate(self._instance, *accounts)
+                self._lanes.do(domain, own, apply, max(SHORTEST_S, until - time.monotonic()))
+            except StillRunningError as still:
+                running |= dict.fromkeys((spec.key for spec in own), still.done)
             except FAILURES as error:
-                log.exception("the rules of %s were not applied", domain)
-                failed |= dict.fromkeys((spec.key for spec in made), f"{type(error).__name__}: {error}")
+                log.error("the rules of %s were not applied", domain, exc_info=error)
+                failed |= dict.fromkeys((spec.key for spec in own), f"{type(error).__name__}: {error}")
         self._sync()
-        return failed
+        return {"failed": failed, "running": running}
 
     def _ensure_tree(self, spec: Spec) -> None:
         account = describe(self._instance, spec)
@@ -101,17 +124,25 @@ class Accounts:
         )
         trees.ensure(self._instance.vhosts, spec, owners)
 
-    def _bury_trees(self, specs: Iterable[Spec]) -> dict[str, str]:
-        failed: dict[str, str] = {}
-        for spec in specs:
-            self._try(failed, spec, self._bury_tree)
-        self._sync()
-        return failed
-
     def _bury_tree(self, spec: Spec) -> None:
         trees.bury(self._instance.vhosts, spec)
-        if trees.holder(self._instance.vhosts, spec) is None:  # else the rules there are a namesake's by now
-            security.remove_instance(self._instance, describe(self._instance, spec))
+
+    def _forget_rules(self, specs: Iterable[Spec], failed: dict[str, str]) -> dict[str, str]:
+        """The rules of trees that are buried. While some are being applied to a domain, what lies in it waits."""
+        until = time.monotonic() + PATIENCE_S
+        for spec in specs:
+
+            def forget(_step: Step, spec: Spec = spec) -> None:
+                if trees.holder(self._instance.vhosts, spec) is None:  # else the rules there are a namesake's by now
+                    security.remove_instance(self._instance, describe(self._instance, spec))
+
+            try:
+                self._lanes.do(spec.domain, ("gone", spec), forget, max(SHORTEST_S, until - time.monotonic()))
+            except (StillRunningError, *FAILURES) as error:
+                log.error("the rules of %s were not forgotten", spec.key, exc_info=error)
+                failed[spec.key] = f"{type(error).__name__}: {error}"
+        self._sync()
+        return failed
 
     def _try(self, failed: dict[str, str], spec: Spec, action: Callable[[Spec], None]) -> bool:
         """Do it for one account, and note what went wrong."""

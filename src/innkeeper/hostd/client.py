@@ -82,6 +82,16 @@ class RunResult(NamedTuple):
     error: str
 
 
+class Made(NamedTuple):
+    """What came of making trees, by their keys: what failed, and to how many objects rules are still being applied.
+
+    Whoever asks for the latter again hears when they are done.
+    """
+
+    failed: dict[str, str]
+    running: dict[str, int]
+
+
 class Client:
     """One connection for each request: hostd is asked seldom, and a restart of it is then no error."""
 
@@ -147,9 +157,15 @@ class Client:
         for start in range(0, len(keys), USERS_BATCH):
             self.ask("remove_users", keys=list(keys[start : start + USERS_BATCH]))
 
-    def ensure_trees(self, accounts: Sequence[Spec]) -> dict[str, str]:
-        """Make the trees of hosting accounts whose users are there, domains first; what failed, by the trees' keys."""
-        return self._on_trees("ensure_trees", "accounts", [dataclasses.asdict(spec) for spec in accounts])
+    def ensure_trees(self, accounts: Sequence[Spec]) -> Made:
+        """Make the trees of hosting accounts whose users are there, domains first, and apply their rules."""
+        made = Made({}, {})
+        for start in range(0, len(accounts), TREES_BATCH):
+            batch = [dataclasses.asdict(spec) for spec in accounts[start : start + TREES_BATCH]]
+            answer = self.ask("ensure_trees", accounts=batch)
+            made.failed.update(answer["failed"])
+            made.running.update(answer["running"])
+        return made
 
     def move_trees(self, moves: Sequence[tuple[Spec, Spec]]) -> dict[str, str]:
         """Bring trees to their accounts' new places from where they were (new, old); what failed.
@@ -162,12 +178,10 @@ class Client:
 
     def bury_trees(self, accounts: Sequence[Spec]) -> dict[str, str]:
         """Take the trees of removed hosting accounts away; what failed. One that is not there is no error."""
-        return self._on_trees("bury_trees", "accounts", [dataclasses.asdict(spec) for spec in accounts])
-
-    def _on_trees(self, op: str, field: str, items: list[Any]) -> dict[str, str]:
         failed: dict[str, str] = {}
-        for start in range(0, len(items), TREES_BATCH):
-            failed |= self.ask(op, **{field: items[start : start + TREES_BATCH]})
+        for start in range(0, len(accounts), TREES_BATCH):
+            batch = [dataclasses.asdict(spec) for spec in accounts[start : start + TREES_BATCH]]
+            failed |= self.ask("bury_trees", accounts=batch)
         return failed
 
     def empty_tree_grave(self, keep_s: int) -> int:

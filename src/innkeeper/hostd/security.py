@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from innkeeper.hostd.hosting_accounts import HostingAccount
 from innkeeper.instance.config import Instance
+from innkeeper.permissions.report import Report
 from innkeeper.permissions.server import hosting
 from innkeeper.permissions.server.layout import Layout
 
@@ -16,16 +19,25 @@ class NotAppliedError(RuntimeError):
 
 
 def instantiate(
-    instance: Instance, *accounts: HostingAccount, who: str = PANEL, why: str = "settings of the account"
+    instance: Instance,
+    *accounts: HostingAccount,
+    who: str = PANEL,
+    why: str = "settings of the account",
+    progress: Callable[[int], None] | None = None,
 ) -> None:
     """Bring the rules of accounts in line with their settings, and apply them to their folders.
 
     For one whose folder and users are there; for several of a domain at once it takes hardly longer. It can be done
-    again at any time: what was changed in an instance stays.
+    again at any time: what was changed in an instance stays. `progress` hears how many objects were looked at.
 
     Raises: NotAppliedError, MetadataError, RuleError, UnknownAccountError, JournalError, OSError.
     """
-    for outcome in hosting.instantiate(Layout.of(instance), map(hosted, accounts), who, why):
+
+    def told(report: Report) -> None:
+        if progress:
+            progress(report.objects)
+
+    for outcome in hosting.instantiate(Layout.of(instance), map(hosted, accounts), who, why, told):
         if outcome.run.report.stopped:
             raise NotAppliedError(outcome.run.report.stopped)
 

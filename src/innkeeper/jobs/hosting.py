@@ -11,8 +11,10 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 from django_tasks import task
 
 from innkeeper.hostd.client import Client
@@ -28,6 +30,7 @@ logger = logging.getLogger("innkeeper.jobs")
 
 WEBSPACES_BATCH = 200
 GRAVE_DAYS = 7
+ASK_AGAIN = timedelta(seconds=5)
 
 
 @task(queue_name=HOSTING, lease_s=1_800, tries=12, joined=WEBSPACES_BATCH)
@@ -105,7 +108,14 @@ def converge(hostd: Client, webspace_ids: list[int]) -> None:
         hostd.ensure_users(waiting)
         PlacedUser.objects.filter(key__in=waiting).update(is_done=True)
     failed = _bury(hostd, state)
-    failed |= _move_and_make(hostd, state)
+    made, running = _move_and_make(hostd, state)
+    failed |= made
+    if running:
+        logger.info(
+            "rules are still being applied: %s", ", ".join(f"{key} ({n} objects)" for key, n in running.items())
+        )
+        again = sorted({state.specs[key].webspace for key in running})
+        place_hosting_task.using(run_after=timezone.now() + ASK_AGAIN).enqueue(again)
     # A user whose tree is still there keeps his name until that is buried.
     kept = {key for gone in failed if gone in state.placed for key in state.placed[gone][0].user_keys.values()}
     unused = [key for key in state.placed_users if key not in state.users and key not in kept]
@@ -157,7 +167,8 @@ def _bury(hostd: Client, state: _State) -> dict[str, str]:
     return failed
 
 
-def _move_and_make(hostd: Client, state: _State) -> dict[str, str]:
+def _move_and_make(hostd: Client, state: _State) -> tuple[dict[str, str], dict[str, int]]:
+    """What failed, and what goes on."""
     moved = [(spec, state.placed[key][0]) for key, spec in state.specs.items() if _has_moved(state, spec)]
     failed = hostd.move_trees([pair for pair in moved if pair[0].kind == "domain"])
     # What lies in a domain has come along with it.
@@ -165,11 +176,12 @@ def _move_and_make(hostd: Client, state: _State) -> dict[str, str]:
     failed |= hostd.move_trees([(new, old) for new, old in below if new.folder != old.folder])
     changed = [spec for key, spec in state.specs.items() if state.placed.get(key) != (spec, True)]
     made = [spec for spec in changed if spec.key not in failed]
-    failed |= hostd.ensure_trees(made)
-    done = [spec for spec in made if spec.key not in failed]
+    answer = hostd.ensure_trees(made)
+    failed |= answer.failed
+    done = [spec for spec in made if spec.key not in failed and spec.key not in answer.running]
     rows = [PlacedTree(key=spec.key, wanted_as=_text(spec), is_done=True) for spec in done]
     PlacedTree.objects.bulk_update(rows, ["wanted_as", "is_done"], batch_size=200)
-    return failed
+    return failed, answer.running
 
 
 def _has_moved(state: _State, spec: Spec) -> bool:

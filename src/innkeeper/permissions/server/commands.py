@@ -63,7 +63,7 @@ def _disk(arguments: argparse.Namespace) -> int:
     start: tuple[str, ...] = ()
     if arguments.path:
         start = disk.parts_of(layout, real(arguments.path))
-    with running.locked(layout, "disk"):
+    with running.locked(layout, "disk", err):
         outcome = running.run(layout, disk.policy(layout), layout.root, disk.files(layout), how(arguments, start))
     return told([outcome], arguments)
 
@@ -78,7 +78,7 @@ def _hosting(arguments: argparse.Namespace) -> int:
     failed = 0
     for where in targets:
         try:
-            with running.locked(layout, f"hosting-{where.domain}"):
+            with running.locked(layout, hosting.lock_of(where.domain), err):
                 if edit:
                     hosting.change(layout, where, edit, who(), why)
                 compiled = hosting.policy(layout, where.domain)
@@ -167,7 +167,7 @@ def _drift(arguments: argparse.Namespace) -> int:
     code = printing.IN_ORDER
     for scope in scopes:
         with ExitStack() as stack:
-            stack.enter_context(running.locked(layout, scope.lock))
+            stack.enter_context(running.locked(layout, scope.lock, err))
             edited += [str(metadata.path) for metadata in scope.files() if metadata.is_edited()]
             outcome = scope.run(How(dry=not arguments.restore, start=scope.start))
         code = max(code, printing.run_code(outcome.run.report, dry=not arguments.restore))
@@ -195,7 +195,7 @@ def _drift(arguments: argparse.Namespace) -> int:
 
 
 def _adopt(scope: drift.Scope, arguments: argparse.Namespace) -> int:
-    with running.locked(scope.layout, scope.lock):
+    with running.locked(scope.layout, scope.lock, err):
         file = drift.adopt(scope, who())
     if arguments.json:
         as_json({"path": str(arguments.path), "file": str(file) if file else None})

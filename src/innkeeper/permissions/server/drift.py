@@ -47,7 +47,7 @@ class Scope:
     @property
     def lock(self) -> str:
         """The lock of what changes there."""
-        return f"hosting-{self.domain}" if self.domain else "disk"
+        return hosting.lock_of(self.domain) if self.domain else "disk"
 
     def policy(self, instead: dict[Path, Document] | None = None) -> Policy:
         """Its rules, with some files' text replaced.

@@ -25,7 +25,7 @@ def _history(arguments: argparse.Namespace) -> int:
     layout = layout_of(arguments)
     found = _metadata(arguments, layout)
     if arguments.restore is not None:
-        with running.locked(layout, found.lock):
+        with running.locked(layout, found.lock, err):
             content = found.metadata.content(arguments.restore)
             Document(decode(content, str(found.metadata.path)), str(found.metadata.path))
             changed = found.metadata.write(content, who(), f"version {arguments.restore} put back")
@@ -90,7 +90,7 @@ def _metadata(arguments: argparse.Namespace, layout: Layout) -> _Found:
     if not own:
         raise MetadataError(f"{'/'.join((where.domain, *where.start))} has no instance")
     return _Found(
-        own[0].metadata, f"hosting-{where.domain}", f"innkeeper security hosting --apply --domain {where.domain}"
+        own[0].metadata, hosting.lock_of(where.domain), f"innkeeper security hosting --apply --domain {where.domain}"
     )
 
 
@@ -122,7 +122,7 @@ def _import(arguments: argparse.Namespace) -> int:
     if name.startswith(".") or name == disk.SHIPPED or name in hosting.SETTINGS:
         raise MetadataError(f"{name} is a name of the product's own files; give the file another one")
     if arguments.disk:
-        with running.locked(layout, "disk"):
+        with running.locked(layout, "disk", err):
             rows = _into_disk(layout, source, name, dry=arguments.plan)
         command = "innkeeper security disk --apply"
     else:
@@ -133,7 +133,7 @@ def _import(arguments: argparse.Namespace) -> int:
         )
         rows = []
         for where in targets:
-            with running.locked(layout, f"hosting-{where.domain}"):
+            with running.locked(layout, hosting.lock_of(where.domain), err):
                 rows += _into_domain(layout, where, source, name, dry=arguments.plan)
         command = f"innkeeper security hosting --apply {'--all' if arguments.all else f'--domain {arguments.domain}'}"
     if arguments.json:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from innkeeper.permissions.places import Places
 from innkeeper.permissions.policy import Policy
 from innkeeper.permissions.principals import Principals, UnknownAccountError
+from innkeeper.permissions.report import Report
 from innkeeper.permissions.rules import template
 from innkeeper.permissions.rules.document import EMPTY, Document, decode
 from innkeeper.permissions.rules.entry import Rule, names_below, naming, read_rules
@@ -114,7 +115,13 @@ def instance_path(kind: Kind, folder: tuple[str, ...]) -> tuple[str, ...]:
 # ---- making and changing instances
 
 
-def instantiate(layout: Layout, accounts: Iterable[Hosted], who: str, why: str) -> list[Outcome]:
+def instantiate(
+    layout: Layout,
+    accounts: Iterable[Hosted],
+    who: str,
+    why: str,
+    progress: Callable[[Report], None] | None = None,
+) -> list[Outcome]:
     """Bring instances in line with the accounts' settings, and apply them.
 
     A missing instance is made from its template. One that is there keeps everything that was changed in it; only
@@ -128,11 +135,13 @@ def instantiate(layout: Layout, accounts: Iterable[Hosted], who: str, why: str) 
         by_domain.setdefault(account.domain, []).append(account)
     principals = layout.principals()
     for domain, own in by_domain.items():
-        with running.locked(layout, f"hosting-{domain}"):
+        with running.locked(layout, lock_of(domain)):
             for account in own:
                 update(layout, account, principals, who, why)
             compiled = policy(layout, domain)
-            outcomes += [apply_to(layout, compiled, domain, How(start=account.folder[1:], way=True)) for account in own]
+            for account in own:
+                how = How(start=account.folder[1:], way=True, progress=progress)
+                outcomes.append(apply_to(layout, compiled, domain, how))
     return outcomes
 
 
@@ -239,7 +248,7 @@ def remove_instance(layout: Layout, account: Hosted) -> None:
 
     Whoever passed through the domain's folders for its sake alone passes no more.
     """
-    with running.locked(layout, f"hosting-{account.domain}"):
+    with running.locked(layout, lock_of(account.domain)):
         found = metadata(layout, account)
         found.path.unlink(missing_ok=True)
         found.forget()
@@ -392,7 +401,13 @@ def _leaves(rule: Rule, places: Places, instance: Instance) -> list[Finding]:
 def apply_to(layout: Layout, compiled: Policy, domain: str, how: How) -> Outcome:
     """Apply the rules of a domain at and below a folder of it, or plan it. The caller holds the domain's lock."""
     files = [one.metadata for one in instances(layout, domain) if one.metadata.records.name != UNKNOWN]
+    how = replace(how, progress=running.noted(layout, lock_of(domain), how.progress))
     return running.run(layout, compiled, layout.vhosts / domain, files, how)
+
+
+def lock_of(domain: str) -> str:
+    """The name of the lock of a domain's rules."""
+    return f"hosting-{domain}"
 
 
 # ---- changing the rules of some accounts

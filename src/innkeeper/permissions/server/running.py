@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from innkeeper.permissions.server.layout import Layout
 from innkeeper.permissions.stores.posix import PosixStore
 
 _CLONE_FS = 0x200
+_NOTE_BYTES = 200
 KEPT_RUNS = 1000
 # Says which run applied the disk policy when the instance came up.
 FIRST = "disk-applied.json"
@@ -105,13 +107,34 @@ def own_directory() -> Iterator[None]:
 
 
 @contextmanager
-def locked(layout: Layout, name: str) -> Iterator[None]:
-    """One who changes the rules of something, or applies them, at a time."""
+def locked(layout: Layout, name: str, told: Callable[[str], None] | None = None) -> Iterator[None]:
+    """One who changes the rules of something, or applies them, at a time. ``told`` hears that somebody else does."""
     folder = layout.records / "locks"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if told:
+                told(f"waiting: {name} is in use{os.pread(fd, _NOTE_BYTES, 0).decode(errors='replace')}")
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        os.ftruncate(fd, 0)
         yield
     finally:
         os.close(fd)
+
+
+def noted(layout: Layout, name: str, progress: Callable[[Report], None] | None) -> Callable[[Report], None]:
+    """What hears how far a run is, and writes it down once a second for those who wait for the lock that is held."""
+    path, last = layout.records / "locks" / name, time.monotonic()
+
+    def note(report: Report) -> None:
+        nonlocal last
+        if progress:
+            progress(report)
+        if time.monotonic() - last > 1:
+            last = time.monotonic()
+            path.write_text(f", {report.objects} objects looked at so far")
+
+    return note

@@ -1,0 +1,78 @@
+"""Work that takes long, and what does not wait for it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from innkeeper.hostd.lanes import Lanes, StillRunningError
+
+WAIT = 20.0
+
+
+def test_short_work_does_not_wait_behind_long_work_and_long_work_is_heard_of_again() -> None:
+    lanes, go, begun = Lanes(0.0), threading.Event(), []
+
+    def long(step) -> None:
+        begun.append("long")
+        step(7)
+        assert go.wait(WAIT)
+
+    with pytest.raises(StillRunningError) as still:
+        lanes.do("a", 1, long, 0.2)
+    assert still.value.done == 7
+    lanes.do("b", 1, lambda step: begun.append("short"), WAIT)
+    with pytest.raises(StillRunningError):
+        lanes.do("a", 1, long, 0.0)
+    go.set()
+    lanes.do("a", 1, long, WAIT)
+    assert begun == ["long", "short"], "what has ended meanwhile is not done again"
+    lanes.do("a", 1, long, WAIT)
+    assert begun == ["long", "short", "long"]
+
+
+def test_other_work_under_a_name_begins_when_the_earlier_has_ended() -> None:
+    lanes, go, begun = Lanes(WAIT), threading.Event(), []
+
+    def first(step) -> None:
+        assert go.wait(WAIT)
+        begun.append("first")
+
+    with pytest.raises(StillRunningError):
+        lanes.do("a", 1, first, 0.0)
+    threading.Timer(0.1, go.set).start()
+    lanes.do("a", 2, lambda step: begun.append("second"), WAIT)
+    assert begun == ["first", "second"]
+
+
+def test_of_long_work_one_piece_goes_on_at_a_time() -> None:
+    lanes, go, running = Lanes(0.0), threading.Event(), []
+
+    def work(name: str):
+        def run(step) -> None:
+            step(1)
+            running.append(name)
+            assert go.wait(WAIT)
+            running.remove(name)
+
+        return run
+
+    for name in "abc":
+        with pytest.raises(StillRunningError):
+            lanes.do(name, 1, work(name), 0.1)
+    assert len(running) == 1
+    go.set()
+    for name in "abc":
+        lanes.do(name, 1, work(name), WAIT)
+    assert running == []
+
+
+def test_what_goes_wrong_is_raised_to_whoever_waits() -> None:
+    def fail(step) -> None:
+        raise OSError(5, "broken")
+
+    lanes = Lanes(1.0)
+    for _ in range(2):
+        with pytest.raises(OSError, match="broken"):
+            lanes.do("a", 1, fail, WAIT)
