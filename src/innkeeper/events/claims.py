@@ -7,6 +7,7 @@ what stands behind another is parked, so that it is never in the way of a look a
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +23,7 @@ from innkeeper.events.dispatch import PARKED
 from innkeeper.events.models import EventHandler, HandlerKind
 
 WINDOW = 200
-"""Rows looked at for a handler at once. Those that stand behind another are parked, and not looked at again."""
+"""Rows looked at for a handler when those due first are not free. Those behind another are parked: not seen again."""
 
 LEASE = timedelta(minutes=3)
 """Beyond the handler's own time."""
@@ -124,13 +125,14 @@ def claim(ready: Iterable[int], room: Mapping[int, int], default: int, tests: bo
     with connection.cursor() as cursor:
         for handler in ready:
             left = room.get(handler, default)
-            cursor.execute(_CANDIDATES, [_adapt(now), handler, _adapt(now), WINDOW])
-            for id, outbox_id, is_behind, is_early in cursor.fetchall():
-                if is_behind:
-                    parked.append(id)
-                elif not is_early and left > 0:
-                    taken.append((id, handler, outbox_id, False))
-                    left -= 1
+            for window in (left, WINDOW):
+                cursor.execute(_CANDIDATES, [_adapt(now), handler, _adapt(now), window])
+                rows = cursor.fetchall()
+                free = [(id, handler, outbox_id, False) for id, outbox_id, behind, early in rows if not behind | early]
+                if len(free) >= left or len(rows) < window:
+                    break
+            taken += free[:left]
+            parked += [id for id, _, is_behind, _ in rows if is_behind]
         if tests:
             cursor.execute(
                 f"SELECT id, handler_id, outbox_id FROM events_delivery WHERE is_test AND state IN {DUE}"
@@ -167,14 +169,16 @@ def _take(taken: Sequence[tuple[int, int, int | None, bool]], now: datetime) -> 
         "UPDATE events_delivery SET state = 'cancelled', finished_at = %s WHERE id = %s",
         [(finished, id) for id in gone],
     )
-    execute_each(
-        "UPDATE events_delivery SET state = 'running', attempts = attempts + 1, lease_until = %s WHERE id = %s",
-        [(_adapt(now + timedelta(seconds=handlers[handler].timeout_s) + LEASE), id) for id, handler, _, _ in rows],
-    )
-    condition, ids = among("id", [id for id, _, _, _ in rows])
+    attempts: dict[int, int] = {}
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT id, attempts FROM events_delivery WHERE {condition}", [ids])
-        attempts = dict(cursor.fetchall())
+        for handler in {handler for _, handler, _, _ in rows}:
+            condition, ids = among("id", [id for id, of, _, _ in rows if of == handler])
+            cursor.execute(
+                "UPDATE events_delivery SET state = 'running', attempts = attempts + 1, lease_until = %s"
+                f" WHERE {condition} RETURNING id, attempts",
+                [_adapt(now + timedelta(seconds=handlers[handler].timeout_s) + LEASE), ids],
+            )
+            attempts |= dict(cursor.fetchall())
     return [
         Claim(id, handlers[handler], None if event is None else events[event], attempts[id], is_test)
         for id, handler, event, is_test in rows
@@ -200,7 +204,9 @@ def record(results: Sequence[Result]) -> None:
         rows = {row[0]: row[1:] for row in cursor.fetchall()}
     failures = _failures([each.delivery for each in results if each.verdict is Verdict.FAILED])
     now = timezone.now()
-    states, attempts, finished, events = [], [], [], []
+    states: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    finished: dict[tuple[int, str], list[int]] = defaultdict(list)
+    attempts, events = [], []
     for each in results:
         row, handler = rows.get(each.delivery), handlers.get(each.handler)
         if row is None or handler is None or row[4] != each.attempt:
@@ -209,35 +215,46 @@ def record(results: Sequence[Result]) -> None:
         state, due_at = _next(each, handler, is_test, failures.get(each.delivery, 0), now)
         if each.verdict is Verdict.UNTRIED:
             number = each.attempt - 1
-            states.append(("waiting" if number == 0 else "retry", number, _adapt(due_at), None, each.delivery))
+            states["waiting" if number == 0 else "retry", number, _adapt(due_at), None].append(each.delivery)
             continue
         ended = state in ("done", "dead")
-        states.append((state, each.attempt, _adapt(due_at), _adapt(now) if ended else None, each.delivery))
+        states[state, each.attempt, _adapt(due_at), _adapt(now) if ended else None].append(each.delivery)
         attempts.append(_attempt(each))
         if not is_test:
             _count(handler, each, now)
         if ended and not is_test:
-            finished.append((_adapt(now), handler.pk, object_type, object_id, _adapt(PARKED)))
+            finished[handler.pk, object_type].append(object_id)
         if ended and outbox_id is not None:
             events.append(outbox_id)
-    execute_each(
-        "UPDATE events_delivery SET state = %s, attempts = %s, due_at = %s, finished_at = %s, lease_until = NULL"
-        " WHERE id = %s",
-        states,
-    )
+    with connection.cursor() as cursor:
+        for values, deliveries in states.items():
+            condition, ids = among("id", deliveries)
+            cursor.execute(
+                "UPDATE events_delivery SET state = %s, attempts = %s, due_at = %s, finished_at = %s,"
+                f" lease_until = NULL WHERE {condition}",
+                [*values, ids],
+            )
     insert("events_attempt", ATTEMPT_COLUMNS, attempts)
     for handler in handlers.values():
         handler.save(update_fields=_COUNTED)
-    execute_each(_UNPARK, finished)
+    for (handler_id, object_type), objects in finished.items():
+        _unpark(handler_id, object_type, objects, now)
     erase_secrets(events)
 
 
 _COUNTED = ["failures", "last_at", "last_state", "delivered_count", "failed_count", "paused_at", "pause_reason"]
-_UNPARK = (
-    "UPDATE events_delivery SET due_at = %s WHERE id = (SELECT id FROM events_delivery WHERE handler_id = %s"
-    f" AND object_type = %s AND object_id = %s AND state IN {OPEN} AND NOT is_test ORDER BY id LIMIT 1)"
-    " AND due_at >= %s"
-)
+
+
+def _unpark(handler: int, object_type: str, objects: Sequence[int], now: datetime) -> None:
+    """Let the next delivery of each of these objects go on."""
+    condition, ids = among("object_id", objects)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE events_delivery SET due_at = %s WHERE due_at >= %s AND id IN (SELECT MIN(id) FROM events_delivery"
+            f" WHERE handler_id = %s AND object_type = %s AND {condition} AND state IN {OPEN} AND NOT is_test"
+            " GROUP BY object_id)",
+            [_adapt(now), _adapt(PARKED), handler, object_type, ids],
+        )
 
 
 def _failures(deliveries: Sequence[int]) -> dict[int, int]:
