@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from innkeeper.core.loglines import log_to_stderr
 from innkeeper.hostd.actions import Actions
 from innkeeper.hostd.server import Server
 from innkeeper.instance import logs
@@ -18,7 +19,7 @@ from innkeeper.instance.config import Instance
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     instance = Instance.load(Path(os.environ["INNKEEPER_STATE"]))
     actions = Actions(instance)
     actions.handlers.begin()

@@ -18,6 +18,8 @@ import django
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
 
+from innkeeper.core.loglines import visible
+
 logger = logging.getLogger("innkeeper.jobs")
 
 POLL_S = {"prompt": 0.2, "hosting": 0.3, "upkeep": 1.0}
@@ -48,7 +50,7 @@ def run_next(queue: str, worker: str) -> bool:
     except Exception as error:
         logger.exception("%s failed (attempt %d)", jobs[0].task, jobs[0].attempts)
         for job in jobs:
-            fail(job, f"{type(error).__name__}: {error}")
+            fail(job, visible(f"{type(error).__name__}: {error}"))
     else:
         with transaction.atomic():
             for job in jobs:

@@ -39,6 +39,7 @@ from innkeeper.components.drivers.postfix_dovecot.outgoing import (
     PostgreSQLCounters,
     SQLiteCounters,
 )
+from innkeeper.core.loglines import log_to_stderr
 
 log = logging.getLogger("innkeeper.policy")
 
@@ -147,7 +148,7 @@ def main() -> int:
     parser.add_argument("--counters", type=Path, help="file of the counters, beside --sqlite")
     parser.add_argument("--postgresql-url-file", type=Path, help="file that holds the database's URL")
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     lookups: Lookups
     counters: Counters
     if options.postgresql_url_file:
