@@ -180,6 +180,18 @@ def test_a_name_that_changes_to_a_private_address_leads_nowhere(
     assert connected == ["192.0.2.1"] and not receiver.requests
 
 
+def test_a_look_up_that_does_not_end_holds_nobody(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = threading.Event()
+    monkeypatch.setattr(webhook.socket, "getaddrinfo", lambda *_, **__: end.wait(20) and [])
+    monkeypatch.setattr(webhook, "_look_ups", threading.BoundedSemaphore(1))
+    with pytest.raises(webhook.NotSentError, match=r"not resolved within 0\.2 s"):
+        webhook.send(request(receiver, timeout_s=0.2))
+    monkeypatch.setattr(webhook, "RESOLVE_S", 0.1)
+    with pytest.raises(webhook.NotSentError, match="too many look-ups"):
+        webhook.send(request(receiver))
+    end.set()
+
+
 def test_of_several_addresses_only_public_ones_are_tried(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "is_private", lambda address: address == "127.0.0.2")
     rows = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n}", receiver.port)) for n in (2, 1)]

@@ -17,14 +17,22 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 CONNECT_S = 10.0
+RESOLVE_S = 10.0
+LOOK_UPS = 64
+"""At once, those included that nobody waits for any more."""
+
 LONGEST_RETRY_AFTER_S = 24 * 3600
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+
+
+_look_ups = threading.BoundedSemaphore(LOOK_UPS)
 
 
 class NotSentError(Exception):
@@ -151,12 +159,39 @@ def _exchange(connection: http.client.HTTPConnection, request: Request, path: st
         return Answer(response.status, text, min(seconds, LONGEST_RETRY_AFTER_S))
 
 
+def _addresses(host: str, port: int, timeout_s: float) -> list[Any]:
+    """What the name stands for. Raises NotSentError.
+
+    The resolver's own bounds are a minute and more, and nothing can end its look-up: it is left to end by itself. While
+    too many are left, no further one begins.
+    """
+    found: list[Any] = []
+    failures: list[Exception] = []
+
+    def look_up() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            failures.append(error)
+        finally:
+            _look_ups.release()
+
+    begun = time.monotonic()
+    if not _look_ups.acquire(timeout=max(0.0, timeout_s)):
+        raise NotSentError(f"The name {host} was not looked up: too many look-ups do not end.")
+    thread = threading.Thread(target=look_up, name="look-up", daemon=True)
+    thread.start()
+    thread.join(max(0.0, begun + timeout_s - time.monotonic()))
+    if failures:
+        raise NotSentError(f"The name {host} cannot be resolved: {failures[0]}.")
+    if thread.is_alive() or not found:
+        raise NotSentError(f"The name {host} was not resolved within {timeout_s:.3g} s.")
+    return found
+
+
 def _connect(host: str, port: int, allow_private: bool, deadline: float) -> socket.socket:
     """A connection to the first address that may be used and answers."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise NotSentError(f"The name {host} cannot be resolved: {error}.") from error
+    found = _addresses(host, port, min(RESOLVE_S, deadline - time.monotonic()))
     allowed = [each for each in found if allow_private or not is_private(str(each[4][0]))]
     if not allowed:
         address = found[0][4][0]
