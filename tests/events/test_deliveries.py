@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 from handler_world import ADMINISTRATOR, SCRIPT, happened
 
-from innkeeper.core.errors import InvalidValue, NotFound
+from innkeeper.core.errors import AlreadyExists, InvalidValue, NotFound
 from innkeeper.core.models import OutboxEvent
 from innkeeper.core.operation import planning
 from innkeeper.core.serversettings import read_setting
@@ -82,6 +83,22 @@ def test_one_delivery_is_replayed_to_its_handler_or_to_another_of_the_event() ->
     ]  # fmt: skip
     with pytest.raises(InvalidValue, match="is for domain_delete"):
         operations.replay(ADMINISTRATOR, Replay(delivery_id=old.pk, handler_id=foreign.pk))
+
+
+def test_a_request_that_knows_an_older_state_replays_nothing() -> None:
+    row, other = handler(), handler()
+    happened("domain_create")
+    request = Replay(handler_id=row.pk, since=NOW - timedelta(hours=1))
+    with planning():
+        shown = operations.replay(ADMINISTRATOR, request).newest
+    assert operations.replay(ADMINISTRATOR, replace(request, known=shown)).count == 1
+    operations.replay(ADMINISTRATOR, replace(request, handler_id=other.pk))
+    again = Replay(delivery_id=Delivery.objects.filter(handler=row).get().pk, known=shown)
+    for late in (replace(request, known=shown), again):
+        with pytest.raises(AlreadyExists, match="since you looked"):
+            operations.replay(ADMINISTRATOR, late)
+    newest = operations.replay(ADMINISTRATOR, replace(again, known=None)).newest
+    assert newest == again.delivery_id and Delivery.objects.filter(handler=row).count() == 2
 
 
 def test_what_cannot_be_replayed_is_said() -> None:

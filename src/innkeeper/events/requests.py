@@ -79,17 +79,21 @@ class Replay:
     """Events to give to a handler again: those of one delivery, or all of its event between two moments.
 
     `handler_id` may be left out with a delivery, whose own handler it is then. A range without an end reaches to now.
+    `known` is what an earlier answer had as `newest`: if there is a newer repetition by now, nothing is done, so that a
+    request that was sent twice acts once.
     """
 
     delivery_id: int | None = None
     handler_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+    known: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many events a handler will be given again."""
+    """How many events a handler will be given again; `newest` is the delivery that was its newest repetition before."""
 
     handler: EventHandler
     count: int
+    newest: int

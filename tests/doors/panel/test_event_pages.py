@@ -423,9 +423,15 @@ def test_one_delivery_is_given_again_after_its_plan(client: Client) -> None:
     delivery = make_delivery(make_handler(), "dead")
     page = text_of(client.post(f"/events/deliveries/{delivery.pk}/replay/"))
     assert "Replay 1 event?" in page and Delivery.objects.count() == 1
-    page = text_of(client.post(f"/events/deliveries/{delivery.pk}/replay/", {"confirmed": "1"}, follow=True))
+    shown = dict(re.findall(r'<input type="hidden" name="(known|confirmed)" value="([^"]+)"', page))
+    page = text_of(client.post(f"/events/deliveries/{delivery.pk}/replay/", shown, follow=True))
     assert "1 event is on its way again." in page
     assert Delivery.objects.latest("pk").replay == 1
+    # The second of two clicks sends the same once more.
+    page = text_of(client.post(f"/events/deliveries/{delivery.pk}/replay/", shown, follow=True))
+    assert "given again already" in page and Delivery.objects.count() == 2
+    page = text_of(client.post(f"/events/deliveries/{delivery.pk}/replay/", {"confirmed": "1"}, follow=True))
+    assert "given again already" in page and Delivery.objects.count() == 2
 
 
 def test_a_delivery_whose_event_is_gone_says_so(client: Client) -> None:
@@ -444,7 +450,7 @@ def test_events_of_a_time_are_given_again_as_planned(client: Client) -> None:
     since = f"{now - timedelta(hours=3):%Y-%m-%dT%H:%M}"
     page = text_of(client.post(path, {"since": since, "until": ""}))
     assert "Replay 2 events?" in page and not Delivery.objects.exists()
-    hidden = dict(re.findall(r'<input type="hidden" name="(since|until|confirmed)" value="([^"]+)"', page))
+    hidden = dict(re.findall(r'<input type="hidden" name="(since|until|confirmed|known)" value="([^"]+)"', page))
     assert "Replay 2 events?" in text_of(client.post(path, hidden | {"confirmed": "7"}))
     assert "2 events are on their way again." in text_of(client.post(path, hidden, follow=True))
     assert Delivery.objects.filter(replay=1).count() == 2
@@ -464,6 +470,18 @@ def test_a_time_that_makes_no_sense_is_said(data: dict[str, str], words: str, cl
     happened("client_create")
     assert words in text_of(client.post(f"/events/{make_handler().pk}/replay/", data))
     assert not Delivery.objects.exists()
+
+
+def test_the_log_shows_deliveries_of_the_last_hour_day_or_week(client: Client) -> None:
+    handler, now = make_handler(), timezone.now()
+    ids = []
+    for number, past in enumerate((0, 2, 48, 24 * 8)):
+        made = make_delivery(handler, outbox_id=number)
+        Delivery.objects.filter(pk=made.pk).update(created_at=now - timedelta(hours=past))
+        ids.append(made.pk)
+    for since, count in (("1h", 1), ("24h", 2), ("7d", 3), ("", 4), ("x'", 4)):
+        page = client.get("/events/deliveries/", {"since": since}).content.decode()
+        assert [f"/events/deliveries/{id}/" in page for id in ids] == [place < count for place in range(4)], since
 
 
 def test_a_time_without_events_offers_no_replay(client: Client) -> None:

@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from innkeeper.core.actor import Actor
-from innkeeper.core.errors import InvalidValue, NotFound
+from innkeeper.core.errors import AlreadyExists, InvalidValue, NotFound
 from innkeeper.core.models import OutboxEvent
 from innkeeper.core.operation import Operation
 from innkeeper.core.wake import wake
@@ -57,11 +57,12 @@ test_handler.__test__ = False  # type: ignore[attr-defined]  # not one of pytest
 def replay(actor: Actor, request: Replay) -> Replayed:
     """Give events of the past to a handler again, in their order, as events with the same ids.
 
-    Raises NotAllowed, NotFound, and InvalidValue (neither a delivery nor a range, or a handler of another event).
+    Raises NotAllowed, NotFound, InvalidValue (neither a delivery nor a range, or a handler of another event), and
+    AlreadyExists (others were given again since the caller looked).
     """
     require_administrator(actor)
     if request.delivery_id is not None:
-        return _replay_delivery(actor, request.delivery_id, request.handler_id)
+        return _replay_delivery(actor, request.delivery_id, request)
     if request.handler_id is None:
         raise InvalidValue("handler: it is missing. Say which handler is given the events again.", field="handler")
     if request.since is None:
@@ -71,17 +72,19 @@ def replay(actor: Actor, request: Replay) -> Replayed:
         raise InvalidValue("until: it lies before since. Give a later moment.", field="until")
     with Operation(actor, "event_handler.replay") as operation:
         handler = _locked(actor, request.handler_id)
+        newest = _newest(handler, request.known)
         count = _insert_range(handler, request.since, until)
         times = f"{request.since:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S}"
         operation.audit("event_handler", handler.pk, handler.event, f"{count} events of {times} again")
         operation.on_commit(wake)
-    return Replayed(handler, count)
+    return Replayed(handler, count, newest)
 
 
-def _replay_delivery(actor: Actor, id: int, handler_id: int | None) -> Replayed:
+def _replay_delivery(actor: Actor, id: int, request: Replay) -> Replayed:
     with Operation(actor, "event_handler.replay") as operation:
         old = find_delivery(actor, id)
-        handler = _locked(actor, old.handler_id if handler_id is None else handler_id)
+        handler = _locked(actor, old.handler_id if request.handler_id is None else request.handler_id)
+        newest = _newest(handler, request.known)
         if handler.event != old.event:
             raise InvalidValue(
                 f"handler: {handler.pk} is for {handler.event}, and this delivery is of {old.event}.", field="handler"
@@ -106,7 +109,19 @@ def _replay_delivery(actor: Actor, id: int, handler_id: int | None) -> Replayed:
         )
         operation.audit("event_handler", handler.pk, handler.event, f"delivery {id} again")
         operation.on_commit(wake)
-    return Replayed(handler, 1)
+    return Replayed(handler, 1, newest)
+
+
+def _newest(handler: EventHandler, known: int | None) -> int:
+    """The handler's newest repetition, 0 without one. Raises AlreadyExists if it is not the one that is known."""
+    found = Delivery.objects.filter(handler=handler, replay__gt=0, is_test=False).order_by("-pk").first()
+    newest = found.pk if found else 0
+    if known is not None and known != newest:
+        raise AlreadyExists(
+            "known: events were given to this handler again since you looked. Look at the delivery log, and ask anew.",
+            field="known",
+        )
+    return newest
 
 
 def _insert_range(handler: EventHandler, since: datetime, until: datetime) -> int:

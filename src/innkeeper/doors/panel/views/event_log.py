@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from innkeeper.core.errors import NotFound, Refused
+from innkeeper.core.errors import AlreadyExists, NotFound, Refused
 from innkeeper.core.operation import planning
 from innkeeper.core.serversettings import read_setting
 from innkeeper.doors.panel.event_forms import RangeForm, RetentionForm, add_refusal
@@ -36,6 +37,7 @@ from innkeeper.events.queries import (
 PAGE_SIZE = 50
 RETENTION = "event_retention_days"
 HANDLERS_TO_CHOOSE = 200
+SINCE = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7)}
 STOP_POLLING = 286
 # An open page asks for news this long; then it waits for the reader, so that it keeps no session alive.
 FOLLOWED = timedelta(minutes=2)
@@ -48,11 +50,12 @@ def _read_filter(query: QueryDict) -> dict[str, Any]:
         text = query.get(name, "")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
-    event, state = query.get("event", ""), query.get("state", "")
+    event, state, since = query.get("event", ""), query.get("state", ""), query.get("since", "")
     return {
         "handler": number("handler"),
         "event": event if event in EVENTS else "",
         "state": state if state in DeliveryState.values else "",
+        "since": since if since in SINCE else "",
         "after": number("after"),
     }
 
@@ -77,7 +80,8 @@ def _log(request: PanelRequest, form: RetentionForm | None = None) -> HttpRespon
     days = int(read_setting(RETENTION))
     form = form or RetentionForm(initial={"days": days})
     wanted = _read_filter(request.GET)
-    found = deliveries(request.actor, **wanted, limit=PAGE_SIZE + 1)
+    since = timezone.now() - SINCE[wanted["since"]] if wanted["since"] else None
+    found = deliveries(request.actor, **wanted | {"since": since}, limit=PAGE_SIZE + 1)
     rows = found[:PAGE_SIZE]
     handlers = list(visible_handlers(request.actor)[:HANDLERS_TO_CHOOSE])
     if wanted["handler"] is not None and all(each.pk != wanted["handler"] for each in handlers):
@@ -89,7 +93,8 @@ def _log(request: PanelRequest, form: RetentionForm | None = None) -> HttpRespon
         "handlers": handlers,
         "groups": catalogue_groups(),
         "states": [(state.value, delivery_words(state)) for state in DeliveryState],
-        "is_filtered": any(wanted[name] not in (None, "") for name in ("handler", "event", "state")),
+        "times": [("1h", _("The last hour")), ("24h", _("The last 24 hours")), ("7d", _("The last 7 days"))],
+        "is_filtered": any(wanted[name] not in (None, "") for name in ("handler", "event", "state", "since")),
         "total": ngettext("{n} delivery on this page", "{n} deliveries on this page", len(rows)).format(n=len(rows)),
         "older": _link(wanted, after=rows[-1].pk) if len(found) > PAGE_SIZE else "",
         "newest": _link(wanted, after=None) if wanted["after"] is not None else "",
@@ -166,13 +171,21 @@ def replay_range(request: PanelRequest, number: int) -> HttpResponse:
 
 
 def _planned(request: PanelRequest, wanted: Replay, handler: int, context: dict[str, Any]) -> HttpResponse:
-    """Show the plan, or do it if it is what was shown: with another number of events it is shown again."""
+    """Show the plan, or do it if it is what was shown: with another number of events it is shown again.
+
+    A second click on the same plan does nothing: the repetition that the first one made is newer than the plan.
+    """
     with planning():
         planned = replay(request.actor, wanted)
     if not planned.count or request.POST.get("confirmed") != str(planned.count):
-        context |= {"section": "events", "handler": planned.handler, "count": planned.count, "here": request.path}
+        context |= {"section": "events", "handler": planned.handler, "planned": planned, "here": request.path}
         return render(request, "panel/event_replay_plan.html", context)
-    done = replay(request.actor, wanted)
-    text = ngettext("{n} event is on its way again.", "{n} events are on their way again.", done.count)
-    messages.success(request, text.format(n=done.count))
+    known = request.POST.get("known", "")
+    try:
+        done = replay(request.actor, replace(wanted, known=int(known) if known.isascii() and known.isdigit() else -1))
+    except AlreadyExists:
+        messages.info(request, _("The events of this handler were given again already. Nothing was added."))
+    else:
+        text = ngettext("{n} event is on its way again.", "{n} events are on their way again.", done.count)
+        messages.success(request, text.format(n=done.count))
     return redirect(_link({"handler": handler}))
