@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,45 @@ def test_what_was_set_by_hand_is_found_restored_or_adopted(server, run):
     assert run("drift")[0] == 0
     assert page.stat().st_mode & 0o777 == 0o660
     assert "index.html" in (server.vhosts / "example.com/.security").read_text()
+
+
+def test_what_accounts_that_no_rule_names_were_given_is_found_restored_or_adopted(server, run):
+    module, folder = server.root / "program/module.py", server.root / "program"
+    run("disk", "--apply")
+    assert run("drift", server.root) == (0, "")
+    after = snapshot(server.root / "program")
+    subprocess.run(["setfacl", "-m", "u:lp:rwx", module], check=True)
+    folder.chmod(0o777)
+    assert run("disk", "--check")[0] == 0, "no rule is about these accounts"
+    code, found = run("drift", server.root, "--json")
+    assert (code, [(Path(row["path"]), row["by_hand"]) for row in found["drift"]]) == (
+        1,
+        [(folder, True), (module, True)],
+    )
+    code, text = run("drift", folder, "--restore")
+    assert (code, snapshot(server.root / "program")) == (0, after), text
+    assert run("drift", server.root) == (0, "")
+    assert run("undo", "last", "--journal", server.runs)[0] == 0
+    assert run("drift", folder, "--json")[1]["drift"], "what was put back can be undone"
+    code, text = run("drift", module, "--adopt")
+    assert code == 0, text
+    assert "lp" in (server.disk_folder / "adopted.xml").read_text()
+    assert run("drift", folder, "--adopt")[0] == 0
+    assert run("drift", server.root) == (0, "")
+    module.chmod(0o4777)
+    code, text = run("drift", module, "--adopt")
+    assert (code, "special bits" in text) == (2, True)
+    subprocess.run(["setfacl", "-b", module], check=True)
+    assert run("drift", module)[0] == 1
+
+
+def test_what_an_undone_run_had_found_is_no_drift(server, run):
+    before = snapshot(server.root / "program")
+    _, done = run("disk", "--apply", "--json")
+    (server.root / "instance.json").write_text("{}")
+    assert run("undo", done["runs"][0]["run"], "--state", server.root)[0] == 0
+    assert snapshot(server.root / "program") == before
+    assert [row for row in run("drift", server.root, "--json")[1]["drift"] if row["by_hand"]] == []
 
 
 def test_a_rule_for_what_is_gone_stops_no_other(server, run):

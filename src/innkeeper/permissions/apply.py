@@ -11,7 +11,7 @@ import os
 import resource
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
@@ -134,6 +134,40 @@ def run_below(  # noqa: PLR0917 (the arguments of run, and where)
             walker.walk(start)
     finally:
         os.close(root)
+
+
+def put_back(store: Store[Any], root_path: str, changes: Iterable[journal.Change], record: Path, *, dry: bool) -> Run:
+    """Give objects what they had, on record as every run: each from ``new``, which it has now, to ``old``.
+
+    Raises: JournalError, OSError when the root cannot be opened.
+    """
+    report = Report()
+    about: dict[str, Any] = {"root": root_path, "store": store.name, "finished": False}
+    folder = None if dry else journal.start_run(record, about)
+    part = None if folder is None else journal.Journal(folder, 0, store)
+    root = os.open(root_path, FOLDER)
+    try:
+        with kept_directory(), _reported(report, part):
+            for change in changes:
+                fd = _open_below(root, change.folder)
+                if fd < 0:
+                    report.vanished += 1
+                    continue
+                try:
+                    if part is not None:
+                        part.record(change.folder, [(change.name, change.inode, change.new, change.old)])
+                    _undo_one(store, fd, change, report, force=False, dry=dry)
+                finally:
+                    os.close(fd)
+    finally:
+        os.close(root)
+    if folder is None:
+        return Run(report)
+    if not report.changed:
+        shutil.rmtree(folder)
+        return Run(report)
+    journal.describe_run(folder, about | {"finished": not report.stopped, "report": report.as_dict()})
+    return Run(report, folder.name)
 
 
 def undo(store: Store[Any], folder: Path, root_path: str, *, force: bool = False, dry: bool = False) -> Report:

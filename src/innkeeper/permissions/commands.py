@@ -43,6 +43,7 @@ from innkeeper.permissions.server import commands as server
 from innkeeper.permissions.server import file_commands as files
 from innkeeper.permissions.server.drift import scope_of
 from innkeeper.permissions.server.history import MetadataError
+from innkeeper.permissions.server.left import Book
 from innkeeper.permissions.stores.base import Store
 from innkeeper.permissions.stores.export import Exported, ExportStore, icacls, owners
 from innkeeper.permissions.stores.nt import NTStore
@@ -261,11 +262,21 @@ def _run_named(arguments: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
     return journal.find_run(RUNS, arguments.run_name)
 
 
+def _note_undone(arguments: argparse.Namespace, run: Path, root: str, store: Store[Any]) -> None:
+    """What was left of the disk's objects by a run of its policy is now what the run had found."""
+    if (arguments.state / FILE_NAME).exists():
+        layout = server.layout_of(arguments)
+        if run.parent == layout.runs and root == str(layout.root):
+            Book(layout.records).note(run, store, undone=True)
+
+
 def _undo(arguments: argparse.Namespace) -> int:
     folder, about = _run_named(arguments)
     empty = Policy([], Principals.of_system(), Places(about["root"]))
     store: Store[Any] = NTStore(empty) if about["store"] == "nt" else PosixStore(empty)
     report = apply.undo(store, folder, about["root"], force=arguments.force, dry=arguments.plan)
+    if not arguments.plan:
+        _note_undone(arguments, folder, about["root"], store)
     if arguments.json:
         as_json({"run": folder.name, **report.as_dict()})
     else:

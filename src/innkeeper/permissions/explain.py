@@ -152,12 +152,13 @@ def _reach(policy: Policy, root_path: str, parts: tuple[str, ...]) -> tuple[Grou
                 raise NotADirectoryError(errno.ENOTDIR, "is no folder", name)
             else:
                 ground = policy.child_file(ground, at, policy.matching(above, name), owner)
-        return ground, at, _read_pinned(fd)
+        return ground, at, read_pinned(fd)
     finally:
         os.close(fd)
 
 
-def _read_pinned(fd: int) -> PosixState:
+def read_pinned(fd: int) -> PosixState:
+    """What the object of a descriptor has, whatever the descriptor was opened for. Raises OSError for a link."""
     st = os.fstat(fd)
     if stat.S_ISLNK(st.st_mode):
         raise OSError(errno.ELOOP, "is a link; explain what it leads to")

@@ -89,7 +89,8 @@ def change_text(change: dict[str, Any]) -> str:
     path = printable(change["path"])
     if change["new"] is None:
         return f"make {path}"
-    return f"{path}\n  - {change['old']}\n  + {change['new']}\n  by {', '.join(change['rules']) or 'passage'}"
+    why = ", ".join(change["rules"]) or ("what the last run left" if change.get("by_hand") else "passage")
+    return f"{path}\n  - {change['old']}\n  + {change['new']}\n  by {why}"
 
 
 def progress(report: Report) -> None:

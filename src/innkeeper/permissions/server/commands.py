@@ -7,7 +7,7 @@ import os
 import pwd
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from innkeeper.permissions.server import disk, drift, hosting, running
 from innkeeper.permissions.server.history import MetadataError
 from innkeeper.permissions.server.hosting import Hosted, Target
 from innkeeper.permissions.server.layout import Layout
+from innkeeper.permissions.server.left import Left
 from innkeeper.permissions.server.running import How, Outcome
+from innkeeper.permissions.stores.posix import PosixStore
 
 SHOWN = 100
 """How many differences a check names."""
@@ -169,20 +171,14 @@ def _drift(arguments: argparse.Namespace) -> int:
         with ExitStack() as stack:
             stack.enter_context(running.locked(layout, scope.lock, err))
             edited += [str(metadata.path) for metadata in scope.files() if metadata.is_edited()]
+            by_hand, back = drift.put_back(scope, dry=not arguments.restore)
             outcome = scope.run(How(dry=not arguments.restore, start=scope.start))
-        code = max(code, printing.run_code(outcome.run.report, dry=not arguments.restore))
-        for change in outcome.changes:
-            path = str(scope.root / change["path"]) if change["path"] != "." else str(scope.root)
-            rows.append(
-                {
-                    **change,
-                    "path": path,
-                    "restore": f"innkeeper security drift {shlex.quote(path)} --restore",
-                    "adopt": f"innkeeper security drift {shlex.quote(path)} --adopt",
-                }
-            )
-        if arguments.restore and not arguments.json:
-            printing.summary(outcome.run.report, "restored")
+        for run in (back, outcome.run):
+            code = max(code, printing.run_code(run.report, dry=not arguments.restore))
+            if arguments.restore and not arguments.json:
+                printing.summary(run.report, "restored")
+        if not arguments.restore:
+            rows += _rows(scope, outcome, by_hand)
     if arguments.json:
         as_json({"drift": rows, "edited_rules": edited})
         return code
@@ -192,6 +188,24 @@ def _drift(arguments: argparse.Namespace) -> int:
         out(change_text(row))
         out(f"  restore: {printing.printable(row['restore'])}\n  adopt:   {printing.printable(row['adopt'])}")
     return code
+
+
+def _rows(scope: drift.Scope, outcome: Outcome, by_hand: list[Left]) -> Iterator[dict[str, Any]]:
+    """What differs, from the rules or from what a run left, with the commands for both ways."""
+    store = PosixStore(outcome.policy)
+    changes = {change["path"]: change for change in outcome.changes}
+    for item in by_hand:
+        change = printing.change(outcome.policy, store, item.path, (item.now, item.left), None)
+        changes[change["path"]] = change | {"rules": changes.get(change["path"], change)["rules"], "by_hand": True}
+    for change in changes.values():
+        path = str(scope.root / change["path"]) if change["path"] != "." else str(scope.root)
+        yield {
+            "by_hand": False,
+            **change,
+            "path": path,
+            "restore": f"innkeeper security drift {shlex.quote(path)} --restore",
+            "adopt": f"innkeeper security drift {shlex.quote(path)} --adopt",
+        }
 
 
 def _adopt(scope: drift.Scope, arguments: argparse.Namespace) -> int:

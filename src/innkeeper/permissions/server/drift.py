@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from innkeeper.permissions import explain
+from innkeeper.permissions import apply, explain
+from innkeeper.permissions.apply import Run
 from innkeeper.permissions.nt import sid as sids
 from innkeeper.permissions.nt.sid import Sid
 from innkeeper.permissions.policy import Policy
@@ -21,8 +22,9 @@ from innkeeper.permissions.rules.entry import can_be_named, names_below, naming
 from innkeeper.permissions.server import disk, hosting
 from innkeeper.permissions.server.history import Metadata, MetadataError
 from innkeeper.permissions.server.layout import Layout
-from innkeeper.permissions.server.running import How, Outcome, run
-from innkeeper.permissions.stores.posix import PosixState
+from innkeeper.permissions.server.left import Book, Left
+from innkeeper.permissions.server.running import How, Outcome, own_directory, run
+from innkeeper.permissions.stores.posix import PosixState, PosixStore
 
 ADOPTED = "adopted.xml"
 _CHILDREN = "SubfoldersAndFilesOnly"
@@ -65,6 +67,13 @@ class Scope:
             return [metadata for metadata in found if metadata.records.name != hosting.UNKNOWN]
         return disk.files(self.layout)
 
+    def by_hand(self, store: PosixStore) -> list[Left]:
+        """What was given to accounts that no rule names, or taken from them, since a run was there.
+
+        In hosting accounts there is no such thing: what no rule gives, the rules take.
+        """
+        return [] if self.domain else list(Book(self.layout.records).differing(self.root, self.start, store))
+
     def run(self, how: How, policy: Policy | None = None) -> Outcome:
         """Apply its rules, or plan it. The caller holds the lock."""
         return run(self.layout, policy or self.policy(), self.root, self.files(), how)
@@ -86,6 +95,15 @@ def all_scopes(layout: Layout) -> list[Scope]:
     return [Scope(layout, None, ()), *(Scope(layout, domain, ()) for domain in hosting.domains(layout))]
 
 
+def put_back(scope: Scope, *, dry: bool) -> tuple[list[Left], Run]:
+    """Give objects what a run left of them; what was changed by hand, and the run. The caller holds the lock."""
+    store = PosixStore(scope.policy())
+    found = scope.by_hand(store)
+    with own_directory():
+        changes = [item.change for item in found]
+        return found, apply.put_back(store, str(scope.root), changes, scope.layout.runs, dry=dry or not found)
+
+
 def adopt(scope: Scope, who: str) -> Path | None:
     """Let the rules say of one object what it has now; the file that was changed, or None if they do.
 
@@ -100,7 +118,9 @@ def adopt(scope: Scope, who: str) -> Path | None:
     own = [element for element in document.entries if _is_adopted(element.values, place)]
     base = document.without_all(own)
     try:
-        if not _explained(scope, scope.policy()).drift:
+        now = scope.policy()
+        left = _left_of(scope, PosixStore(now))
+        if not _explained(scope, now).drift and left is None:
             return None
     except (FileNotFoundError, NotADirectoryError):
         if not own:
@@ -111,17 +131,29 @@ def adopt(scope: Scope, who: str) -> Path | None:
     found = _explained(scope, policy)
     if not can_be_named(scope.start):
         raise _not_sayable(found.path, "a name that no rule can hold")
-    if not found.drift:
+    wanted = found.wanted
+    if left is not None:
+        wanted = PosixStore(policy).want(found.ground, left.left) if found.ground.reaches else left.left
+        if not left.is_list_alone:
+            raise _not_sayable(found.path, "what it has now, such as its owner or special bits")
+    elif not found.drift:
         metadata.write(base.encoded(), who, f"{found.path} needs no rule of its own any more")
         return metadata.path
     # What one account gets may reach others as well, so if naming what differs is not enough, all is named.
     for whole in (False, True):
-        entries = _entries(policy.principals, found.wanted, found.now, place, whole=whole)
+        entries = _entries(policy.principals, wanted, found.now, place, whole=whole)
         changed = base.with_entries(entries)
         if entries and not _explained(scope, scope.policy({metadata.path: changed})).drift:
             metadata.write(changed.encoded(), who, f"adopted what {found.path} has")
+            if left is not None:
+                Book(scope.layout.records).set(left.path, left.inode, left.now, PosixStore(policy))
             return metadata.path
     raise _not_sayable(found.path, "what it has now, such as its owner or special bits")
+
+
+def _left_of(scope: Scope, store: PosixStore) -> Left | None:
+    """What the object itself was, if it was changed by hand since a run."""
+    return next((item for item in scope.by_hand(store) if item.path == scope.start), None)
 
 
 def _explained(scope: Scope, policy: Policy) -> explain.Explanation:

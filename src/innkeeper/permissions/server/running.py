@@ -19,6 +19,7 @@ from innkeeper.permissions.policy import Ground, Policy
 from innkeeper.permissions.report import Report
 from innkeeper.permissions.server.history import Metadata
 from innkeeper.permissions.server.layout import Layout
+from innkeeper.permissions.server.left import Book
 from innkeeper.permissions.stores.posix import PosixStore
 
 _CLONE_FS = 0x200
@@ -81,6 +82,8 @@ def run(layout: Layout, policy: Policy, root: Path, files: Iterable[Metadata], h
     with own_directory():
         outcome.run = apply.run(policy, store, str(root), options)
     if outcome.run.name:
+        if root == layout.root:
+            Book(layout.records).note(layout.runs / outcome.run.name, store)
         with suppress(journal.JournalError):  # a run that another process removes just now
             journal.forget_old(layout.runs, KEPT_RUNS, _first_run(layout))
     return outcome
