@@ -44,6 +44,7 @@ READ_OVER = 64 * 1024 * 1024
 WHOLE = 64 * 1024
 CHUNK = 64 * 1024
 SEND_SECONDS = 30.0
+LINGER = 1.0
 
 Headers = list[tuple[str, str]]
 
@@ -119,10 +120,14 @@ class Application:
         try:
             body = await self._receive(environ, protocol)
         except BodyRefusedError as refused:
-            headers = [("content-type", "text/plain; charset=utf-8"), ("connection", "close")]
-            if scope.http_version.startswith("2"):
-                del headers[1]
+            headers = [("content-type", "text/plain; charset=utf-8")]
+            streamed = scope.http_version.startswith("2")
+            if not streamed:
+                headers.append(("connection", "close"))
             protocol.response_str(refused.status, headers, f"{refused.text}\n")
+            if streamed:
+                # Leaving ends the stream. Clients that see its end in one go with the answer take none, curl 7.88 too.
+                await asyncio.sleep(LINGER)
             return
         environ["wsgi.input"] = BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))

@@ -261,6 +261,28 @@ def test_slow_bodies_hold_nobody_up_and_are_shut_out(server: Server) -> None:
             sock.close()
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs a client that speaks HTTP/2: install curl")
+def test_a_client_of_http_2_is_told_that_its_body_comes_too_slowly(server: Server, tmp_path: Path) -> None:
+    body = tmp_path / "body"
+    body.write_bytes(b" " * 3_000_000)
+    client = subprocess.Popen(
+        ["curl", "--silent", "--insecure", "--http2", "--limit-rate", "1000", "--max-time", "20",
+         "--write-out", " %{http_version} %{http_code}", "--data-binary", f"@{body}",
+         f"https://127.0.0.1:{server.port}{PATH}"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    others = []
+    try:
+        while client.poll() is None:  # more than an address may have open at once end the oldest
+            others.append(server.connect())
+            others[-1].sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n<" % PATH.encode())
+            time.sleep(0.01)
+        assert client.communicate()[0].endswith("too slowly.\n 2 408")
+    finally:
+        for sock in others:
+            sock.close()
+
+
 def test_a_disconnected_client_leaves_the_server_well(server: Server) -> None:
     for request in (expecting(1000), expecting(len(PROTOS)) + PROTOS, b"POST / HTTP"):
         with server.connect() as sock:
