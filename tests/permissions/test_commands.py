@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import pwd
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +139,31 @@ def test_lint_exit_codes(rules, tmp_path, capsys):
     assert "leaves-root" in capsys.readouterr().out
     assert main(["lint", str(tmp_path / "none.xml")]) == 2
     assert "No such file" in capsys.readouterr().err
+    os.mkfifo(tmp_path / "pipe.xml")
+    assert main(["lint", str(tmp_path / "pipe.xml")]) == 2
+    assert "is no file" in capsys.readouterr().out
+
+
+def test_every_outcome_is_one_json_object_and_the_way_back_works_as_it_is_printed(tree, rules, tmp_path, capsys):
+    make(tree, "docs/a")
+    file = rules(entry(ACCOUNT, "docs", ALL, "Modify"))
+    runs = tmp_path / "some runs"
+    before = snapshot(tree)
+    assert main(arguments(tree, file, "--journal", str(runs))) == 0
+    way_back = capsys.readouterr().out.partition("innkeeper security ")[2]
+    assert main(shlex.split(way_back)) == 0
+    assert snapshot(tree) == before
+    for wrong in (
+        ["apply", "--rules", "none.xml", "--root", str(tree)],
+        ["apply", "--rules", file, "--root", str(tree / "none")],
+        ["explain", "none", "--rules", file, "--root", str(tree)],
+        ["undo", "nonsense", "--journal", str(runs)],
+        ["lint", str(tmp_path / "none.xml")],
+    ):
+        capsys.readouterr()
+        assert main([*wrong, "--json"]) == 2
+        captured = capsys.readouterr()
+        assert json.loads(captured.out)["error"] in captured.err
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,14 @@ def test_templates_and_accounts_are_added_and_taken_out(server, run, tmp_path):
     assert run("hosting", "--add-template", own, "--all")[0] == 2
     assert run("hosting", "--remove-account", "www-data", "--domain", "example.com")[0] == 0
     assert "www-data" not in (server.vhosts / "example.com/.security").read_text()
+    code, text = run("hosting", "--remove-account", "www-data", "--domain", "example.com")
+    assert (code, "none was taken out" in text) == (2, True)
+    code, text = run("hosting", "--add-template", "nothing", "--domain", "example.com")
+    assert (code, "hosting_write_template.xml" in text) == (2, True)
+    assert run("hosting", "--add-template", "hosting_write_template", "--domain", "example.com")[0] == 0
+    assert run("hosting", "--remove-template", "hosting_write_template", "--domain", "example.com")[0] == 0
+    for name in ("hosting_write_template", "hosting_write_template.xml"):
+        assert run("hosting", "--remove-template", name, "--domain", "example.com")[0] == 2
 
 
 def test_what_was_set_by_hand_is_found_restored_or_adopted(server, run):
@@ -312,6 +320,9 @@ def test_what_is_bound_to_another_server_is_dropped_or_refused(server, run, tmp_
     code, text = run("import", file, "--disk")
     assert code == 2
     assert "nobody-here" in text
+    file.write_text(f"<R>{rule.format('Null', '0x40')}</R>".replace("/>", ' Tag="DomainUser"/>'))
+    code, text = run("import", file, "--disk")
+    assert (code, "foreign.xml:1:4: error placeholder" in text) == (2, True), "nobody stands for Null on a disk"
     file.with_name("DiskSecurity.xml").write_text("<R/>")
     assert run("import", file.with_name("DiskSecurity.xml"), "--disk")[0] == 2
 

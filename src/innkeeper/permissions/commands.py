@@ -69,12 +69,17 @@ def run(arguments: argparse.Namespace) -> int:
             err(finding)
         return ERROR
     except (journal.JournalError, UnknownAccountError, UsageError, MetadataError, InstanceError) as error:
-        err(f"innkeeper security: {error}")
-        return ERROR
+        return _failed(arguments, str(error))
     except OSError as error:
         where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-        err(f"innkeeper security: {where}{error.strerror}")
-        return ERROR
+        return _failed(arguments, f"{where}{error.strerror or error}")
+
+
+def _failed(arguments: argparse.Namespace, message: str) -> int:
+    if arguments.json:
+        as_json({"error": message})
+    err(f"innkeeper security: {message}")
+    return ERROR
 
 
 def _policy(arguments: argparse.Namespace) -> tuple[Policy, str]:
@@ -147,7 +152,8 @@ def _apply(arguments: argparse.Namespace) -> int:
     if arguments.json:
         as_json(run_data(policy, done, planned if arguments.plan else None, held))
     else:
-        run_text(policy, done, held, dry=arguments.plan)
+        where = "" if arguments.journal == RUNS else f" --journal {shlex.quote(str(arguments.journal))}"
+        run_text(policy, done, held, dry=arguments.plan, where=where)
     return run_code(done.report, dry=arguments.plan)
 
 
@@ -206,7 +212,10 @@ def _explain(arguments: argparse.Namespace) -> int:
         else:
             out("\n".join(map(printable, paths)))
         return IN_ORDER
-    found = explain.explain(policy, root, parts, accounts, arguments.right or list(ASKABLE)[:3])
+    try:
+        found = explain.explain(policy, root, parts, accounts, arguments.right or list(ASKABLE)[:3])
+    except OSError as error:
+        raise UsageError(f"{printable(str(path))} cannot be explained: {error.strerror}") from None
     store = PosixStore(policy)
     rows = [
         {

@@ -38,8 +38,8 @@ def run_data(
     return result if planned is None else result | {"plan": planned}
 
 
-def run_text(policy: Policy, done: apply.Run, held: Held | None = None, *, dry: bool = False) -> None:
-    """Print a run, or a plan, for people."""
+def run_text(policy: Policy, done: apply.Run, held: Held | None = None, *, dry: bool = False, where: str = "") -> None:
+    """Print a run, or a plan, for people. ``where`` are the arguments that say where its journal is."""
     held = held or {}
     for finding in policy.findings:
         err(finding)
@@ -48,7 +48,7 @@ def run_text(policy: Policy, done: apply.Run, held: Held | None = None, *, dry: 
         out(f"{rule.place}: {done.report.by_rule[rule.number]} objects: {rule}{codes}")
     summary(done.report, "would change" if dry else "changed")
     if done.name:
-        out(f"run {done.name}; undo it with: innkeeper security undo {done.name}")
+        out(f"run {done.name}; undo it with: innkeeper security undo {done.name}{where}")
 
 
 def run_code(report: Report, *, dry: bool = False) -> int:

@@ -57,10 +57,13 @@ def test_additional_write_permissions_of_a_site_are_switched(panel: Panel) -> No
     )  # fmt: skip
     panel.ok("webspace", "create", "bare.test")
 
-    def writable(name: str) -> bool:
+    def account(name: str) -> dict[str, object]:
         rows: list[dict[str, object]] = []
         ask(str(panel.state), {"command": "security.accounts"}, on_rows=rows.extend)
-        return next(bool(row["writable"]) for row in rows if row["domain"] == name)
+        return next(row for row in rows if row["domain"] == name)
+
+    def writable(name: str) -> bool:
+        return bool(account(name)["writable"])
 
     assert not writable("written.test")
     panel.ok("site", "hosting", "written.test", "--write-modify", "on", "--plan")
@@ -69,6 +72,10 @@ def test_additional_write_permissions_of_a_site_are_switched(panel: Panel) -> No
     assert writable("written.test")
     panel.ok("site", "hosting", "written.test", "--write-modify", "off")
     assert not writable("written.test")
+    panel.ok("site", "hosting", "written.test", "--www-root", "/httpdocs/public/")
+    assert account("written.test")["www_root"] == "httpdocs/public"
+    assert panel.run("site", "hosting", "written.test", "--www-root", "../x").code == 7
+    assert panel.run("site", "hosting", "written.test").code != 0
     refused = panel.run("site", "hosting", "bare.test", "--write-modify", "on")
     assert (refused.code, "no web hosting" in refused.err) == (7, True)
     assert panel.run("site", "hosting", "nobody.test", "--write-modify", "on").code == 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ _ATTRIBUTE = re.compile(r"\s+(?P<name>[^\s=/>]+)\s*=\s*(?P<quote>[\"'])(?P<value
 _END = re.compile(r"\s*(?P<empty>/)?>")
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]+|\d+);")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
+# What the parser's programmer could do about a limit.
+_HINT = re.compile(r",? (try|use) XML_PARSE_HUGE.*", re.DOTALL)
 _ENCODINGS = {"utf-8", "us-ascii", "iso-8859-1", "windows-1252", "utf-16", "utf-16le", "utf-16be"}
 
 
@@ -85,8 +88,12 @@ class Document:
 
         Raises: RuleError, OSError.
         """
-        with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
+        # A pipe that nobody writes to would be waited for.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
+            found = os.fstat(stream.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise RuleError([Finding("not-xml", "is no file", str(path), 1, 1)])
+            size = found.st_size
             if size > MAX_BYTES:
                 raise RuleError([Finding("too-large", f"{size} bytes; at most {MAX_BYTES} are read", str(path), 1, 1)])
             data = stream.read(MAX_BYTES + 1)
@@ -250,7 +257,7 @@ class Document:
             etree.fromstring(body.encode(), parser)
         except etree.XMLSyntaxError as error:
             line, column = error.position
-            message = (error.msg or "not well-formed").split(", line")[0]
+            message = _HINT.sub("", (error.msg or "not well-formed").split(", line")[0]).strip()
             raise RuleError([Finding("not-xml", message, self.file, max(line, 1), max(column, 1))]) from None
 
 

@@ -77,12 +77,12 @@ def _hosting(arguments: argparse.Namespace) -> int:
     targets = _targets(arguments, layout)
     edit, why = _edit(arguments, layout)
     outcomes = []
-    failed = 0
+    failed = changed = 0
     for where in targets:
         try:
             with running.locked(layout, hosting.lock_of(where.domain), err):
                 if edit:
-                    hosting.change(layout, where, edit, who(), why)
+                    changed += len(hosting.change(layout, where, edit, who(), why))
                 compiled = hosting.policy(layout, where.domain)
                 outcomes.append(hosting.apply_to(layout, compiled, where.domain, how(arguments, where.start)))
         except (MetadataError, RuleError, OSError) as error:
@@ -91,6 +91,8 @@ def _hosting(arguments: argparse.Namespace) -> int:
                 raise
             failed += 1
             err(f"innkeeper security: {where.domain}: {error}")
+    if (gone := arguments.remove_template or arguments.remove_account) and not changed and not failed:
+        raise MetadataError(f"there is no rule of {gone} in these accounts, so none was taken out")
     code = told(outcomes, arguments)
     return printing.ERROR if failed else code
 
@@ -111,15 +113,17 @@ def _targets(arguments: argparse.Namespace, layout: Layout) -> list[Target]:
 def _edit(arguments: argparse.Namespace, layout: Layout) -> tuple[hosting.Change | None, str]:
     """The change of the instances that the arguments ask for, and its reason in their history."""
     if arguments.add_template:
-        source = Document.load(template_path(layout, arguments.add_template))
+        path = template_path(layout, arguments.add_template)
+        source = Document.load(path)
         if errors := [finding for finding in lint(source) if finding.severity == "error"]:
             raise RuleError(errors)
-        name = arguments.add_template.name
+        name = path.name
         is_part = arguments.subdomain or arguments.webuser
         kinds = list(hosting.TEMPLATES) if is_part else [hosting.kind_of_template(name)]
         return hosting.adding(source, name, layout.principals(), kinds), f"template {name} added"
     if arguments.remove_template:
         name = arguments.remove_template.name
+        name = name if name.endswith(".xml") else f"{name}.xml"
         return hosting.removing(name), f"template {name} taken out"
     if arguments.remove_account:
         return (
@@ -130,9 +134,17 @@ def _edit(arguments: argparse.Namespace, layout: Layout) -> tuple[hosting.Change
 
 
 def template_path(layout: Layout, path: Path) -> Path:
-    """A template by its path, or by its name among those of the server."""
-    among = layout.etc / path
-    return among if len(path.parts) == 1 and not path.exists() and among.exists() else path
+    """A template by its path, or by its name among those of the server.
+
+    Raises: MetadataError when there is none.
+    """
+    if path.exists() or len(path.parts) > 1:
+        return path
+    for name in (path.name, f"{path.name}.xml"):
+        if (layout.etc / name).exists():
+            return layout.etc / name
+    known = ", ".join(sorted(found.name for found in layout.etc.glob("*_template.xml")))
+    raise MetadataError(f"there is no template {path}; {layout.etc} has {known}")
 
 
 def _instantiate(arguments: argparse.Namespace, layout: Layout) -> int:
@@ -237,6 +249,7 @@ def told(outcomes: list[Outcome], arguments: argparse.Namespace) -> int:
     """Print runs or plans; the exit code of all."""
     dry = arguments.check or arguments.plan
     held = [limits.of_policy(outcome.policy) for outcome in outcomes]
+    state = str(arguments.state.absolute())
     if arguments.json:
         runs = [
             printing.run_data(outcome.policy, outcome.run, outcome.changes if dry else None, known)
@@ -248,7 +261,7 @@ def told(outcomes: list[Outcome], arguments: argparse.Namespace) -> int:
             if arguments.check:
                 _check_text(outcome)
             else:
-                printing.run_text(outcome.policy, outcome.run, known, dry=dry)
+                printing.run_text(outcome.policy, outcome.run, known, dry=dry, where=f" --state {shlex.quote(state)}")
     codes = [printing.run_code(outcome.run.report, dry=dry) for outcome in outcomes]
     codes += [printing.DIFFERENCES for outcome in outcomes if outcome.policy.unusable]
     return max(codes, default=printing.IN_ORDER)

@@ -149,7 +149,9 @@ def _import(arguments: argparse.Namespace) -> int:
 def _into_disk(layout: Layout, source: Document, name: str, *, dry: bool) -> list[dict[str, Any]]:
     metadata = disk.disk_file(layout, name)
     before = metadata.read() or b""
-    disk.policy(layout, {metadata.path: Document(source.text, str(metadata.path))})
+    compiled = disk.policy(layout, {metadata.path: Document(source.text, str(metadata.path))})
+    if fatal := [finding for finding in compiled.stops if finding.file == str(metadata.path)]:
+        raise RuleError(fatal)
     if not dry:
         metadata.write(source.encoded(), who(), f"imported from {name}")
     return [_row(metadata.path, before, source.encoded())]

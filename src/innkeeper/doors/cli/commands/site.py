@@ -26,16 +26,19 @@ def _settings(parser: Parser) -> None:
     parser.add_argument("name", metavar="NAME", help="name or id of a site or subdomain with web hosting")
     parser.add_argument(
         "--write-modify",
-        required=True,
         type=value(switch),
         metavar="BOOL",
         help="additional write and modify permissions: programs of the site may change its content",
+    )
+    parser.add_argument(
+        "--www-root", metavar="PATH", help="document root below the site's folder, such as httpdocs/public"
     )
     objects.plan(parser)
 
 
 def _hosting(options: Namespace) -> int:
-    arguments = {"name": options.name, "write_modify": options.write_modify}
+    given = {"write_modify": options.write_modify, "www_root": options.www_root}
+    arguments = {"name": options.name} | {name: value for name, value in given.items() if value is not None}
     return objects.change(options, "site.hosting", arguments, "changed {name}")
 
 

@@ -14,7 +14,7 @@ from innkeeper.accounts.models import Account
 from innkeeper.accounts.queries import find_customer, find_owner, visible_customers
 from innkeeper.core import status
 from innkeeper.core.actor import Actor
-from innkeeper.core.errors import InvalidValue
+from innkeeper.core.errors import InvalidValue, Malformed
 from innkeeper.doors.cli.handlers import Handler, Request, Result
 from innkeeper.hosting import operations as hosting
 from innkeeper.hosting.catalogue import LIMITS
@@ -231,12 +231,18 @@ def create_site(request: Request) -> Result:
 
 
 def change_site_hosting(request: Request) -> Result:
-    """Switch additional write and modify permissions of a site or subdomain."""
+    """Change additional write and modify permissions, or the document root, of a site or subdomain."""
     site = _site(request)
     if site.hosting_type != Site.Hosting.VIRTUAL:
         raise InvalidValue(f"{site.name} has no web hosting whose permissions could be changed.", field="name")
-    value = "true" if request.optional_bool("write_modify") else "false"
-    settings = HostingSettings(Site.Hosting.VIRTUAL, {"write_modify": value})
+    properties = {}
+    if (writable := request.optional_bool("write_modify")) is not None:
+        properties["write_modify"] = "true" if writable else "false"
+    if (root := request.optional_text("www_root")) is not None:
+        properties["www_root"] = root
+    if not properties:
+        raise Malformed("Nothing to change: give --write-modify or --www-root.")
+    settings = HostingSettings(Site.Hosting.VIRTUAL, properties)
     hosting.update_site(request.actor, site.pk, SiteChanges(hosting=settings))
     return {"name": site.name}
 
