@@ -274,7 +274,7 @@ def test_the_documented_form_of_the_utility(run: Run) -> None:
         (["--create", "-event", "nothing", "-command", COMMAND], 3),
         (["--create", "-event", "client_create", "-command", "/nowhere", "-user", "jana"], 4),
         (["--create", "-event", "client_create", "-command", COMMAND, "-user", "root"], 4),
-        (["--create", "-event", "client_create", "-command", COMMAND, "-priority", "x"], 1),
+        (["--create", "-event", "client_create", "-command", COMMAND, "-priority", "x"], 4),
         (["--update", "5", "-priority", "3"], 3),
         (["--update", "5"], 1),
         (["--remove", "5"], 3),

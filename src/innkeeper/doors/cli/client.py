@@ -9,7 +9,7 @@ from typing import Any
 
 from innkeeper.doors.cli import wire
 
-FAILED, NOT_PERMITTED = 1, 6
+FAILED, NOT_PERMITTED, INVALID = 1, 6, 7
 DEPTH = "INNKEEPER_EVENT_DEPTH"
 """Set for handlers of events: what they command tells how deep in each other's events they are, and loops end."""
 

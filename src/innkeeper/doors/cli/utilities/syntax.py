@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from innkeeper.doors.cli import output, secrets
-from innkeeper.doors.cli.client import ask
+from innkeeper.doors.cli.client import INVALID, CommandFailed, ask
 from innkeeper.doors.cli.parser import UsageError, near
 
 
@@ -115,7 +115,7 @@ def run(utility: Utility, words: list[str]) -> int:
 
 
 def read(utility: Utility, words: list[str]) -> Line:
-    """Read a command line. Raises UsageError; nothing was done then."""
+    """Read a command line. Raises UsageError, CommandFailed for a value that cannot be one; nothing was done then."""
     line = Line(utility)
     waiting = list(reversed(words))
     while waiting:
@@ -177,7 +177,7 @@ def _store(line: Line, name: str, text: str) -> None:
         value = option.read(text)
     except ValueError as error:
         shown = "the value" if name == "passwd" else repr(text)
-        raise UsageError(f"-{name}: {shown} is not {error}.") from None
+        raise CommandFailed(f"-{name}: {shown} is not {error}.", INVALID) from None
     if option.many:
         line.options.setdefault(name, []).append(value)
     elif name in line.options:
