@@ -24,6 +24,7 @@ def panel(tmp_path: Path) -> Path:
     path = tmp_path / "panel.sqlite3"
     database = sqlite3.connect(path)
     database.executescript("""
+        CREATE TABLE svc_mail_mailbox (address, quota_rule);
         CREATE TABLE svc_mail_alias (source, target);
         CREATE TABLE svc_mail_catchall (source, target);
         CREATE TABLE svc_mail_user (username, quota_rule);
@@ -31,6 +32,7 @@ def panel(tmp_path: Path) -> Path:
             webspace_messages_per_hour);
         INSERT INTO svc_mail_user VALUES
             ('anna@a.test', '*:bytes=1000'), ('bob@a.test', '*:bytes=1000'), ('free@a.test', '*:bytes=0');
+        INSERT INTO svc_mail_mailbox VALUES ('bob@a.test', '*:bytes=1000');
         INSERT INTO svc_mail_alias VALUES
             ('anna@a.test', 'anna@a.test'), ('bob@a.test', 'bob@a.test'), ('info@a.test', 'anna@a.test'),
             ('team@a.test', 'info@a.test'), ('team@a.test', 'bob@a.test'), ('away@a.test', 'x@elsewhere.test'),
@@ -179,7 +181,7 @@ def test_what_cannot_be_found_out_passes(panel: Path, limit: OutgoingLimit, tmp_
     assert asyncio.run(without_dovecot.answer(rcpt)) == "action=DUNNO"
     absent = SQLiteLookups(tmp_path / "absent.sqlite3")
     with pytest.raises(LookupFailed):
-        absent.rows("SELECT 1", ())
+        absent.rows("target", "svc_mail_alias", "anna@a.test")
     counters = SQLiteCounters(tmp_path / "other.sqlite3")
     without_database = PolicyService(absent, OutgoingLimit(absent, counters), QuotaStatus(tmp_path / "nothing"))
     assert asyncio.run(without_database.answer(rcpt)) == "action=DUNNO"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -18,7 +19,8 @@ from benchmarks.population import FIRST_SITE, populate
 from innkeeper.accounts.operations import create_administrator
 from innkeeper.components.drivers.postfix_dovecot import dovecot, mailboxes, outgoing, postfix
 from innkeeper.components.drivers.postfix_dovecot.layout import Lookup
-from innkeeper.instance.database import LOOKUP_SETTINGS
+from innkeeper.components.drivers.postfix_dovecot.lookups import select
+from innkeeper.instance.database import PLANNING
 
 pytestmark = pytest.mark.scale
 
@@ -52,22 +54,23 @@ def dictionary_queries(text: str) -> Iterator[str]:
         yield f"SELECT {value} FROM {table} WHERE {field} = 'x' AND username = '{ADDRESS}'"
 
 
-def python_queries(module_file: str) -> Iterator[str]:
-    """The statements that stand as literals in a program."""
-    for query in re.findall(r'"(SELECT [^"]* FROM svc_[^"]* = \?)"', Path(module_file).read_text()):
-        yield query.replace("?", f"'{ADDRESS}'")
+def python_queries(*sources: str) -> Iterator[str]:
+    """The look-ups that a program makes."""
+    for source in sources:
+        for columns, view in re.findall(r'\.rows\((".*?"|LIMITS), "(svc_\w+)"', Path(source).read_text()):
+            names = outgoing.LIMITS if columns == "LIMITS" else columns.strip('"')
+            yield select(lookup().driver, names, view, f"'{ADDRESS}'")
 
 
 def statements() -> list[str]:
     found = [
-        query.replace("%s", KEYS.get(name, ADDRESS)).replace("%d", KEYS["domains"])
+        select(lookup().driver, *query).replace("%s", KEYS.get(name, ADDRESS)).replace("%d", KEYS["domains"])
         for name, query in postfix.QUERIES.items()
     ]
     found += dovecot_queries(dovecot.sql_conf(layout()))
     found += dovecot_queries(dovecot.sql_delivery_conf(layout()))
     found += dictionary_queries(dovecot.dict_conf(lookup()))
-    found += python_queries(mailboxes.__file__)
-    found.append(outgoing.LIMITS.replace("?", f"'{ADDRESS}'"))
+    found += python_queries(mailboxes.__file__, outgoing.__file__)
     return found
 
 
@@ -76,32 +79,43 @@ def layout() -> SimpleNamespace:
     return SimpleNamespace(lookup=lookup(), storage=Path("/srv/mail"))
 
 
-# One page of settings: PostgreSQL reads it whole, as it should.
-SMALL = {"core_setting"}
-
-
 def scans(statement: str) -> list[str]:
     """The steps of a statement's plan that read a whole table or index."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("EXPLAIN QUERY PLAN " + statement)
             return [row[3] for row in cursor.fetchall() if row[3].startswith("SCAN")]
-        cursor.execute(f"SET LOCAL join_collapse_limit = {LOOKUP_SETTINGS['join_collapse_limit']}")
+        function = re.search(r" FROM (svc_\w+)\((.*)\)$", statement)
+        if function:
+            # What a connection keeps is the plan of the statement inside.
+            cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = %s", [function[1]])
+            inside = re.search(r"SELECT .* = \$1", cursor.fetchone()[0])
+            assert inside, statement
+            cursor.execute(f"PREPARE kept (text) AS {inside[0]}")
+            statement = f"EXECUTE kept ({function[2]})"
         cursor.execute("EXPLAIN (FORMAT JSON) " + statement)
         answer = cursor.fetchone()[0]
+        if function:
+            cursor.execute("DEALLOCATE kept")
     plan = answer if isinstance(answer, list) else json.loads(answer)
-    return [node for node in nodes(plan[0]["Plan"]) if node.startswith("Seq Scan") and node.split()[-1] not in SMALL]
+    return list(whole(plan[0]["Plan"]))
 
 
-def nodes(plan: dict[str, object]) -> Iterator[str]:
-    yield f"{plan['Node Type']} {plan.get('Relation Name', '')}"
-    for child in plan.get("Plans", []):  # type: ignore[attr-defined]
-        yield from nodes(child)
+def whole(plan: dict[str, Any]) -> Iterator[str]:
+    """The steps that read without a key."""
+    if "Scan" in plan["Node Type"] and "Index Cond" not in plan and "Relation Name" in plan:
+        yield f"{plan['Node Type']} {plan['Relation Name']}"
+    for child in plan.get("Plans", []):
+        yield from whole(child)
 
 
 @pytest.mark.django_db
 def test_every_lookup_searches_by_an_index() -> None:
     create_administrator("Kx4!paper-Moon")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for name, value in PLANNING.items():
+                cursor.execute(f"SET LOCAL {name} = {value}")
     with transaction.atomic(), connection.cursor() as cursor:
         populate(cursor, connection.vendor, sites=100_000, accounts=1_000_000, password="{BLF-CRYPT}none")
     found = statements()

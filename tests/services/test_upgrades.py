@@ -21,7 +21,7 @@ from django.db import migrations, models
 
 from innkeeper.core.svcviews import CreateServiceViews, DropServiceViews
 
-VIEWS = import_module("innkeeper.mail.migrations.{latest}").VIEWS
+latest = import_module("innkeeper.mail.migrations.{latest}")
 
 class Migration(migrations.Migration):
     dependencies = [("mail", "{latest}")]
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
         DropServiceViews(),
         migrations.AddField("mailaccount", "nickname", models.CharField(max_length=40, db_default="")),
         migrations.AddField("mailservice", "motto", models.TextField(db_default="")),
-        CreateServiceViews(VIEWS),
+        CreateServiceViews(latest.VIEWS, latest.KEYS),
     ]
 """
 

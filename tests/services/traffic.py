@@ -74,4 +74,4 @@ class Traffic:
         """No client met an error, and every message that was taken is in the mailbox, once."""
         assert self.errors == []
         accepted = sorted(self.accepted)
-        wait_for("all accepted mail is there", lambda: sorted(self.account.subjects()) == accepted, 45)
+        wait_for("all accepted mail is there", lambda: sorted(self.account.subjects()) == accepted, 120)

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 CONNECTIONS = 80
 """Most connections of one role: a storm of log-ins must not take the panel's away."""
 
-LOOKUP_SETTINGS = {
-    "default_transaction_read_only": "on",
-    # Postfix and Dovecot have each look-up planned anew, which takes longer than the look-up. The views name their
-    # tables in the order in which they are to be read; this spares the search for a better one, up to half of that.
+PLANNING = {
+    # The views name their tables in the order in which they are to be read.
     "join_collapse_limit": "1",
+    # A session keeps the plans of its look-ups until the tables are analysed, and may have made them while these were
+    # small. So it makes those for large ones: a row by its key, and from there the next by its key.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
 }
-"""What holds in every session of the daemons' role."""
+"""How every session of the two roles plans."""
 
 
 def _connect(instance: Instance) -> psycopg.Connection[Any]:
@@ -59,10 +63,13 @@ def make_roles(instance: Instance) -> None:
                         limit=sql.Literal(CONNECTIONS),
                     )
                 )
-            for name, value in LOOKUP_SETTINGS.items():
-                connection.execute(
-                    sql.SQL("ALTER ROLE {} SET {} = {}").format(lookup, sql.Identifier(name), sql.Literal(value))
-                )
+                for name, value in PLANNING.items():
+                    connection.execute(
+                        sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                            sql.Identifier(role), sql.Identifier(name), sql.Literal(value)
+                        )
+                    )
+            connection.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(lookup))
             connection.execute(
                 sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}").format(
                     sql.Identifier(instance.database.server.name), lookup, policy
@@ -99,16 +106,17 @@ def drop_roles(instance: Instance) -> None:
 
 
 def grant_views(instance: Instance) -> None:
-    """Let the daemons' role read every service view. Migrations do so too, but only for the role of their time."""
-    from psycopg import sql
-
+    """Let the daemons' role use every service view. Migrations do so too, but only for the role of their time."""
     with _connect(instance) as connection:
-        views = connection.execute(
-            "SELECT viewname FROM pg_views WHERE schemaname = 'public' AND viewname LIKE 'svc\\_%'"
+        grants = connection.execute(
+            "SELECT format('GRANT SELECT ON %%I TO %%I', viewname, %(role)s::text) FROM pg_views"
+            " WHERE schemaname = 'public' AND starts_with(viewname, 'svc_') UNION ALL"
+            " SELECT format('GRANT EXECUTE ON FUNCTION %%s TO %%I', oid::regprocedure, %(role)s::text) FROM pg_proc"
+            " WHERE pronamespace = 'public'::regnamespace AND starts_with(proname, 'svc_')",
+            {"role": instance.database.lookup_role},
         ).fetchall()
-        for (view,) in views:
-            grant = sql.SQL("GRANT SELECT ON {} TO {}")
-            connection.execute(grant.format(sql.Identifier(view), sql.Identifier(instance.database.lookup_role)))
+        for (grant,) in grants:
+            connection.execute(grant)
 
 
 def set_up(instance: Instance, ids: Ids) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from innkeeper.components.drivers.postfix_dovecot.layout import File, Layout, Lookup
+from innkeeper.components.drivers.postfix_dovecot.lookups import select
 
 DATABASE_GROUP = "postfix"
 """The group that may read the SQLite file and the look-up files; Dovecot's look-up processes are given it."""
@@ -35,14 +36,15 @@ def _connect(lookup: Lookup) -> str:
 
 def sql_conf(layout: Layout) -> str:
     """The password look-up, which answers the user look-up of the same log-in too, and the plain user look-up."""
+    login = f"username AS user, password, {_home(layout)} AS userdb_home, quota_rule AS userdb_quota_rule"
+    user = f"{_home(layout)} AS home, quota_rule"
     return f"""\
 # Written by Innkeeper; changes made here are overwritten.
 driver = {layout.lookup.driver}
 {_connect(layout.lookup)}
 default_pass_scheme = CRYPT
-password_query = SELECT username AS user, password, {_home(layout)} AS userdb_home, quota_rule AS userdb_quota_rule \\
-  FROM svc_mail_login WHERE username = '%Lu'
-user_query = SELECT {_home(layout)} AS home, quota_rule FROM svc_mail_user WHERE username = '%Lu'
+password_query = {select(layout.lookup.driver, login, "svc_mail_login", "'%Lu'")}
+user_query = {select(layout.lookup.driver, user, "svc_mail_user", "'%Lu'")}
 iterate_query = SELECT username AS user FROM svc_mail_user
 """
 
@@ -52,15 +54,14 @@ def sql_delivery_conf(layout: Layout) -> str:
 
     It stands apart from the plain one, which answers when this fails: without a reply, but mail is delivered.
     """
-    size = "octet_length(d.script)" if layout.lookup.driver == "pgsql" else "length(CAST(d.script AS BLOB))"
+    size = "octet_length(script)" if layout.lookup.driver == "pgsql" else "length(CAST(script AS BLOB))"
+    reply = f"CASE WHEN {size} <= {MAX_SCRIPT_BYTES} THEN '{SIEVE_BEFORE}' END AS sieve_before"
+    user = f"{_home(layout)} AS home, quota_rule, {reply}"
     return f"""\
 # Written by Innkeeper; changes made here are overwritten.
 driver = {layout.lookup.driver}
 {_connect(layout.lookup)}
-user_query = SELECT {_home(layout)} AS home, quota_rule, (SELECT '{SIEVE_BEFORE}' \\
-  FROM svc_mail_sieve_name n JOIN svc_mail_sieve_data d ON d.username = n.username AND d.id = n.id \\
-  WHERE n.username = '%Lu' AND n.name = 'autoresponder' AND {size} <= {MAX_SCRIPT_BYTES}) AS sieve_before \\
-  FROM svc_mail_user WHERE username = '%Lu'
+user_query = {select(layout.lookup.driver, user, "svc_mail_user", "'%Lu'")}
 """
 
 

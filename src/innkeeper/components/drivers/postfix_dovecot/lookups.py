@@ -1,16 +1,38 @@
-"""The policy service's own look-ups in the panel's database, on both engines.
+"""How the service views are asked, and the policy service's own look-ups in them, on both engines.
 
-Statements take `?` for their values. A connection that broke is opened again at the next statement.
+A connection that broke is opened again at the next look-up.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 CONNECT_TIMEOUT_S = 2
+
+KEYS = {
+    "svc_mail_domain": "name",
+    "svc_mail_recipient": "address",
+    "svc_mail_mailbox": "address",
+    "svc_mail_alias": "source",
+    "svc_mail_catchall": "source",
+    "svc_mail_bounce": "source",
+    "svc_mail_transport": "address",
+    "svc_mail_sender": "sender",
+    "svc_mail_login": "username",
+    "svc_mail_user": "username",
+    "svc_mail_outgoing": "login",
+}
+"""The column by which each service view is asked."""
+
+
+def select(driver: Literal["sqlite", "pgsql"], columns: str, view: str, key: str) -> str:
+    """The statement that looks up a key, which is given as SQL writes it.
+
+    PostgreSQL has a function for it that keeps its plan: making one takes longer than the look-up.
+    """
+    return f"SELECT {columns} FROM " + (f"{view}({key})" if driver == "pgsql" else f"{view} WHERE {KEYS[view]} = {key}")
 
 
 class LookupFailed(Exception):
@@ -20,8 +42,8 @@ class LookupFailed(Exception):
 class Lookups(Protocol):
     """Reads the service views."""
 
-    def rows(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT. Raises LookupFailed."""
+    def rows(self, columns: str, view: str, key: str) -> list[tuple[Any, ...]]:
+        """The rows of a view that a key has. Raises LookupFailed."""
 
 
 class SQLiteLookups:
@@ -31,13 +53,13 @@ class SQLiteLookups:
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
-    def rows(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def rows(self, columns: str, view: str, key: str) -> list[tuple[Any, ...]]:
         try:
             if self._connection is None:
                 self._connection = sqlite3.connect(
                     f"file:{self._path}?mode=ro", uri=True, isolation_level=None, timeout=CONNECT_TIMEOUT_S
                 )
-            return self._connection.execute(statement, tuple(values)).fetchall()
+            return self._connection.execute(select("sqlite", columns, view, "?"), (key,)).fetchall()
         except sqlite3.Error as error:
             if self._connection is not None:
                 self._connection.close()
@@ -65,11 +87,11 @@ class PostgreSQLLookups:
                 raise LookupFailed(type(error).__name__) from None  # the text may name the password
         return self._connection
 
-    def rows(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def rows(self, columns: str, view: str, key: str) -> list[tuple[Any, ...]]:
         import psycopg
 
         try:
-            cursor = self.connection().execute(statement.replace("?", "%s"), tuple(values))
+            cursor = self.connection().execute(select("pgsql", columns, view, "%s"), (key,))
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         except psycopg.Error as error:
             self.drop()

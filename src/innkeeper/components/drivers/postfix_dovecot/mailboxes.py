@@ -43,38 +43,34 @@ def bounded_mailboxes(lookups: Lookups, recipient: str) -> set[str]:
         seen.add(address)
         if len(seen) > MAX_ADDRESSES:
             return set()
-        domain = "@" + address.rpartition("@")[2]
-        targets = _first(lookups, "SELECT target FROM svc_mail_alias WHERE source = ?", keys(address)) or _first(
-            lookups, "SELECT target FROM svc_mail_catchall WHERE source = ?", [domain]
-        )
-        for target in targets or [address]:
+        ways = _ways(lookups, address)
+        if not ways:
+            return set()
+        for target, rule in ways:
             if target not in keys(address):
                 waiting.append(target.lower())
                 continue
-            # The row of the address itself, or no row: the end of the way.
-            mailbox = _bounded(lookups, target)
-            if mailbox is None:
+            # The address itself: the end of the way.
+            if (rule or _rule(lookups, target)) in (None, UNLIMITED):
                 return set()
-            found.add(mailbox)
+            found.add(target)
     return found
 
 
-def _bounded(lookups: Lookups, address: str) -> str | None:
-    """The mailbox of that address, if there is one and it has a quota."""
+def _ways(lookups: Lookups, address: str) -> list[tuple[str, str | None]]:
+    """Where an address leads, as Postfix finds it; with its quota if it is a mailbox that passes nothing on."""
     for key in keys(address):
-        rows = lookups.rows("SELECT quota_rule FROM svc_mail_user WHERE username = ?", (key,))
-        if rows:
-            return None if rows[0][0] == UNLIMITED else key
-    return None
+        mailbox = lookups.rows("address, quota_rule", "svc_mail_mailbox", key)
+        if found := mailbox or lookups.rows("target, NULL", "svc_mail_alias", key):
+            return [(str(target), rule) for target, rule in found]
+    domain = "@" + address.rpartition("@")[2]
+    return [(str(target), None) for (target,) in lookups.rows("target", "svc_mail_catchall", domain)]
 
 
-def _first(lookups: Lookups, statement: str, values: list[str]) -> list[str]:
-    """The rows of the first key that has any, as Postfix takes them."""
-    for value in values:
-        rows = [str(row[0]) for row in lookups.rows(statement, (value,))]
-        if rows:
-            return rows
-    return []
+def _rule(lookups: Lookups, address: str) -> str | None:
+    """The quota of an account that takes mail."""
+    rows = lookups.rows("quota_rule", "svc_mail_user", address)
+    return str(rows[0][0]) if rows else None
 
 
 class QuotaStatus:

@@ -18,10 +18,7 @@ from innkeeper.components.drivers.postfix_dovecot.lookups import LookupFailed, L
 
 WINDOW_S = 3600
 SCHEMA = "innkeeper_policy"
-LIMITS = (
-    "SELECT messages_per_hour, site, site_messages_per_hour, webspace_id, webspace_messages_per_hour"
-    " FROM svc_mail_outgoing WHERE login = ?"
-)
+LIMITS = "messages_per_hour, site, site_messages_per_hour, webspace_id, webspace_messages_per_hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +119,7 @@ class OutgoingLimit:
         return f"450 4.7.1 {reached.name} may send {reached.limit} messages an hour and has sent them; try again later"
 
     def _bounds(self, login: str) -> list[Bound]:
-        rows = self._lookups.rows(LIMITS, (login,))
+        rows = self._lookups.rows(LIMITS, "svc_mail_outgoing", login)
         if not rows:
             return []
         own, site, of_site, webspace, of_webspace = rows[0]

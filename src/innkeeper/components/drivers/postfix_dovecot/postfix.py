@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from innkeeper.components.drivers.postfix_dovecot.layout import File, Layout, Lookup
+from innkeeper.components.drivers.postfix_dovecot.lookups import select
 
 REWRITERS = 10
 """Most processes that resolve addresses, each with a connection to PostgreSQL or two."""
@@ -15,16 +16,17 @@ BOUNCE_DOMAIN = "bounce.invalid"
 # `%s` and never `%u` or `%d`, which suppress the query for keys of the form @domain; but for `relay`, which wants that:
 # Postfix tries a recipient's address, then its domain and more, and the address alone answers for the domain.
 QUERIES = {
-    "domains": "SELECT 1 FROM svc_mail_domain WHERE name = '%s'",
-    "relay": "SELECT 'OK' FROM svc_mail_domain WHERE name = '%d'",
-    "recipients": "SELECT 1 FROM svc_mail_recipient WHERE address = '%s'",
-    "mailboxes": "SELECT address FROM svc_mail_mailbox WHERE address = '%s'",
-    "aliases": "SELECT target FROM svc_mail_alias WHERE source = '%s'",
-    "catchall": "SELECT target FROM svc_mail_catchall WHERE source = '%s'",
-    "bounce": "SELECT target FROM svc_mail_bounce WHERE source = '%s'",
-    "transport": "SELECT transport FROM svc_mail_transport WHERE address = '%s'",
-    "senders": "SELECT login FROM svc_mail_sender WHERE sender = '%s'",
+    "domains": ("1", "svc_mail_domain", "'%s'"),
+    "relay": ("'OK'", "svc_mail_domain", "'%d'"),
+    "recipients": ("1", "svc_mail_recipient", "'%s'"),
+    "mailboxes": ("address", "svc_mail_mailbox", "'%s'"),
+    "aliases": ("target", "svc_mail_alias", "'%s'"),
+    "catchall": ("target", "svc_mail_catchall", "'%s'"),
+    "bounce": ("target", "svc_mail_bounce", "'%s'"),
+    "transport": ("transport", "svc_mail_transport", "'%s'"),
+    "senders": ("login", "svc_mail_sender", "'%s'"),
 }
+"""What each map asks for: columns, view and key."""
 
 
 # Postfix's own says us-ascii, and the text of a site would come back with question marks in it.
@@ -66,7 +68,7 @@ def lookup_cf(lookup: Lookup, name: str) -> str:
             f"user = {lookup.role}",
             f"password = {lookup.password}",
         ]
-    query = QUERIES[name]
+    query = select(lookup.driver, *QUERIES[name])
     if name == "transport" and not lookup.path:
         # Postfix asks PostgreSQL for LATIN1, in which a text may have no place; this gives it the bytes of UTF-8.
         query = query.replace("transport", "convert_from(convert_to(transport, 'UTF8'), 'LATIN1')", 1)
