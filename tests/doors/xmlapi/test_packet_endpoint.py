@@ -197,17 +197,24 @@ def test_an_unexpected_failure_is_one_operations_own(
             writer.leaf("half", "written")
             raise RuntimeError("not for clients")
 
-    monkeypatch.setitem(operators.handlers()[Dialect.NEW, "server"], "lic_update", breaks)
-    packet = (
-        b"<packet><server><get_protos/><lic_update><filter><key-id>1</key-id></filter></lic_update><get_protos/>"
-        b"</server></packet>"
-    )
+    monkeypatch.setitem(operators.handlers()[Dialect.NEW, "server"], "reboot", breaks)
+    packet = b"<packet><server><get_protos/><reboot/><get_protos/></server></packet>"
     with caplog.at_level(logging.CRITICAL):
         status, _, content = request(packet, ADMIN)
     assert status == "200 OK"
     assert b"half" not in content
     assert b"not for clients" not in content
     assert codes(etree.fromstring(content)) == ["ok", "1023", "ok"]
+
+
+def test_the_transports_charset_counts_where_the_document_declares_none() -> None:
+    packet = "<packet><customer><get><filter><login>é</login></filter><dataset/></get></customer></packet>"
+    latin, utf = packet.encode("latin-1"), packet.encode()
+    declared = b'<?xml version="1.0" encoding="UTF-8"?>' + utf
+    said = 'text/xml; Charset="ISO-8859-1"'
+    for body, content_type in ((latin, said), (declared, said), (utf, "text/xml"), (b"\xef\xbb\xbf" + utf, said)):
+        assert "<filter-id>é</filter-id>" in request(body, ADMIN, CONTENT_TYPE=content_type)[2].decode()
+    assert b"<errcode>1014</errcode>" in request(latin, ADMIN, CONTENT_TYPE="text/xml")[2]
 
 
 def test_pretty_printing_is_asked_for_by_a_header() -> None:

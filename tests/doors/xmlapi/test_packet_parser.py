@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from innkeeper.core.errors import Malformed, VersionNotSupported
-from innkeeper.doors.xmlapi import schema
+from innkeeper.doors.xmlapi import packet, schema
 from innkeeper.doors.xmlapi.parser import MAX_DEPTH, MAX_OPERATIONS, parse
 from innkeeper.doors.xmlapi.versions import NEWEST, Dialect, resolve
 
@@ -98,6 +98,20 @@ def test_a_large_hostile_body_is_refused_in_little_memory(body: bytes) -> None:
         assert tracemalloc.get_traced_memory()[1] < 3 * len(body)
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "opening", [b"<packet>\n", b'<?xml version="1.0"?>\n<packet>', b"<packet>\n<!-- of our own -->"]
+)
+def test_a_start_tag_full_of_attributes_is_refused_with_its_line(opening: bytes) -> None:
+    attributes = b" ".join(b'a%d="x"' % i for i in range(100_000))
+    with pytest.raises(Malformed, match=r"line 2: Element 'server'"):
+        packet.read(opening + b"<server " + attributes + b"/></packet>").validate(NEWEST)
+
+
+def test_a_long_text_with_angle_brackets_is_no_start_tag() -> None:
+    script = b"<![CDATA[if (a <b && " + b"c || " * 300_000 + b"d)]]>"
+    packet.read(b"<packet><extension><call><x>" + script + b"</x></call></extension></packet>").validate(NEWEST)
 
 
 def nested(depth: int) -> bytes:

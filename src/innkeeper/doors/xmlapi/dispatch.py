@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # Operations whose results stand one level deeper, in an element named as the request's.
 NESTED = {("mail", "update"), ("webspace", "db-servers")}
+# An operation that answers without a `result`.
+BARE = ("server", "lic_update")
 UNEXPECTED = "The operation failed for an internal reason. Nothing of it was changed; the server's log has the details."
 
 
@@ -35,11 +37,11 @@ class Answer(NamedTuple):
     length: int
 
 
-def answer(actor: Actor, body: bytes, *, pretty: bool = False) -> Answer:
+def answer(actor: Actor, body: bytes, *, charset: str = "", pretty: bool = False) -> Answer:
     """Run a packet for an authenticated caller. Everything that goes wrong stands in the answer."""
     version_text = str(NEWEST)
     try:
-        packet = read(body)
+        packet = read(body, charset)
         version_text = (packet.version or "").strip()[:32] or version_text
         version = resolve(packet.version)
         version_text = str(version)
@@ -92,7 +94,9 @@ def _run(actor: Actor, version: Version, operation: Operation, writer: Writer) -
         error = Failed(UNEXPECTED)
     writer.rewind(mark)
     with writer.element(name):
-        if (operator, name) in NESTED and len(element):
+        if (operator, name) == BARE:
+            write_error(writer, error)
+        elif (operator, name) in NESTED and len(element):
             with writer.element(str(element[0].tag)), writer.element("result"):
                 write_error(writer, error)
         else:

@@ -7,6 +7,7 @@ the protocol (method, size) gets an HTTP error.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment
 from wsgiref.util import FileWrapper
@@ -25,6 +26,7 @@ PATH = "/enterprise/control/agent.php"
 BODY_LIMIT = 4 * 1024 * 1024
 ADMINISTRATOR_BODY_LIMIT = 20 * 1024 * 1024
 IN_MEMORY = 1024 * 1024
+CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 
 # Set by a server that sees more of a request than WSGI shows: variables whose header came twice, with two values.
 DOUBLED = "innkeeper.doubled_headers"
@@ -47,7 +49,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
             if is_upload(environ):
                 result = answer_upload(actor, environ, body, pretty=pretty)
             else:
-                result = answer(actor, body, pretty=pretty)
+                result = answer(actor, body, charset=_charset(environ), pretty=pretty)
         except Refused as error:
             result = refusal(error, pretty=pretty)
         return _respond(environ, start_response, result)
@@ -104,6 +106,12 @@ def _header(environ: WSGIEnvironment, name: str) -> str:
         return value.encode("latin-1").decode()
     except UnicodeError:
         return value
+
+
+def _charset(environ: WSGIEnvironment) -> str:
+    """What the request says of its encoding, in lower case; "" if nothing."""
+    found = CHARSET.search(environ.get("CONTENT_TYPE") or "")
+    return found[1].lower() if found else ""
 
 
 def _body(environ: WSGIEnvironment, limit: int) -> bytes | None:

@@ -58,9 +58,9 @@ class Packet(Protocol):
         """The operations in order. Only for a packet that was validated."""
 
 
-def read(body: bytes) -> Packet:
+def read(body: bytes, charset: str = "") -> Packet:
     """The packet in these bytes. Raises Malformed for what is no XML."""
-    text = parser.readable(body)
+    text = parser.readable(body, charset)
     return StreamedPacket(text) if len(text) > LARGE else TreePacket(text)
 
 
@@ -88,6 +88,7 @@ class StreamedPacket:
     """A large packet."""
 
     def __init__(self, text: bytes) -> None:
+        parser.refuse_long_tags(text)
         self._text = text
         head = etree.XMLPullParser(("start",), **parser.OPTIONS)
         try:

@@ -18,9 +18,12 @@ MAX_OPERATIONS = 1000
 LONGEST_HEAD = 64 * 1024
 """Before this many bytes the root element begins in a large packet."""
 ENCODINGS = frozenset({"utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "iso-8859-1", "us-ascii", "ascii"})
+LATIN_1 = frozenset({"iso-8859-1", "iso8859-1", "latin-1", "latin1"})
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']([^\"']{0,64})[\"']")
 _PROLOG = re.compile(rb"(?:\s++|<\?(?s:.*?)\?>|<!--(?s:.*?)-->)*+")
+_LONG_TAG = re.compile(rb"<([^<>!?/\s]{1,64})\s[^<>]{65536}")
+_HIDING = re.compile(rb"<!|<\?(?!xml\s)")
 _TOO_DEEP = etree.XPath("boolean(" + "/*" * (MAX_DEPTH + 1) + ")")
 _FOREIGN = "(/*/@*[name() != 'version'] | /*//*/@*)[1]"
 _FOREIGN_ATTRIBUTE_NAME = etree.XPath(f"name({_FOREIGN})")
@@ -70,6 +73,18 @@ def bounded(root: etree._Element, *, operations_before: int = 0) -> etree._Eleme
     return root
 
 
+def refuse_long_tags(text: bytes) -> None:
+    """Raise Malformed for a start tag of a size that only attributes can have, before half a million are parsed."""
+    found = _LONG_TAG.search(text)
+    # Inside of a comment or a CDATA section it may be text. What such a document has is left to `bounded`.
+    if found and not _HIDING.search(text):
+        line = text.count(b"\n", 0, found.start()) + 1
+        raise Malformed(
+            f"Parser error: Request is invalid. Error in line {line}: Element '{found[1].decode(errors='replace')}':"
+            " The start tag is too long. No attribute is allowed but the packet's version."
+        )
+
+
 def foreign_attribute(line: int, tag: str, name: str) -> Malformed:
     """The refusal of an attribute other than the packet's version, in libxml2's words."""
     return Malformed(
@@ -98,19 +113,20 @@ def not_well_formed(error: etree.XMLSyntaxError) -> str:
     return f"Parser error: Request is not well-formed XML. Error in line {line}: {message[:300]}"
 
 
-def readable(body: bytes) -> bytes:
+def readable(body: bytes, charset: str = "") -> bytes:
     """The document in an encoding in which ASCII is ASCII, without white space before its declaration.
 
+    `charset` is what the transport says of a document that does not declare its encoding itself.
     Raises Malformed for an encoding that is not accepted and for a document type.
     """
-    text = _transcoded(body)
+    text = _transcoded(body, charset)
     prolog = _PROLOG.match(text)
     if prolog and text.startswith(b"<!DOCTYPE", prolog.end()):
         raise Malformed("Parser error: A document type declaration is not accepted. Leave it out.")
     return text
 
 
-def _transcoded(body: bytes) -> bytes:
+def _transcoded(body: bytes, charset: str) -> bytes:
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _from_utf16(body, "utf-16")
     if body.startswith(b"<\0"):
@@ -127,6 +143,8 @@ def _transcoded(body: bytes) -> bytes:
             raise Malformed(
                 f"Parser error: The encoding {encoding!r} is not accepted or not the one in use. Use UTF-8."
             )
+    elif charset in LATIN_1 and not body.startswith(b"\xef\xbb\xbf"):
+        return text.decode("latin-1").encode()
     return text
 
 
