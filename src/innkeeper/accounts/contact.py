@@ -42,7 +42,8 @@ COUNTRIES = frozenset(_CODES.split())
 
 def clean(values: Mapping[str, str]) -> dict[str, str]:
     """The given contact fields, checked. Raises InvalidValue that names the field, what is wrong and what to do."""
-    result = {name: value.strip() for name, value in values.items()}
+    # A description is text that its owner laid out.
+    result = {name: value if name == "description" else value.strip() for name, value in values.items()}
     for name, value in result.items():
         if name in REQUIRED and not value:
             raise InvalidValue(f"{name}: it is empty. Give a name.", field=name)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from innkeeper.core import machine
 from innkeeper.core.errors import InvalidValue
 from innkeeper.hostd.hosting_accounts import document_root
 
@@ -231,6 +232,8 @@ def _property(name: str, rule: Property, text: str) -> str:
         raise InvalidValue(f"property {name}: {text!r} is no size. Give bytes, or -1 for no limit.", field=name)
     if rule.choices and text not in rule.choices:
         raise InvalidValue(f"property {name}: {text!r} is unknown. Use one of {', '.join(rule.choices)}.", field=name)
+    if name == "shell" and text not in (known := [path for _, path in machine.shells()]):
+        raise InvalidValue(f"property shell: there is no shell {text!r}. Use one of {', '.join(known)}.", field=name)
     if name == "www_root":
         try:
             return document_root(text.strip())

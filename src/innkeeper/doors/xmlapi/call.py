@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lxml import etree
 
 from innkeeper.core.actor import Actor
-from innkeeper.core.errors import Refused
+from innkeeper.core.errors import InvalidValue, Refused
 from innkeeper.doors.xmlapi.packet import Records
 from innkeeper.doors.xmlapi.results import write_error, write_ok
 from innkeeper.doors.xmlapi.versions import Version
@@ -43,6 +43,18 @@ class Call:
 
 
 Handler = Callable[[Call], None]
+
+
+@contextmanager
+def in_packet_words(names: Mapping[str, str]) -> Iterator[None]:
+    """A value that is refused inside is named by the packet's element. `names`: element -> the field that it fills."""
+    try:
+        yield
+    except InvalidValue as error:
+        for tag, field in names.items():
+            if field == error.field and error.message.startswith(f"{field}:"):
+                raise InvalidValue(tag + error.message.removeprefix(field), field=tag) from error
+        raise
 
 
 def text_of(element: etree._Element, tag: str) -> str | None:

@@ -24,11 +24,12 @@ UNSERVED_LIMITS = (
 
 
 def hosting_of(operation: Element, type_: str | None) -> HostingSettings | None:
-    """`hosting`, whose child names the type; `htype` without it means none. Raises InvalidValue where both disagree."""
+    """`hosting`, whose child names the type; without it there is none, whatever `htype` says: so mail alone is ordered.
+
+    Raises InvalidValue where both are there and disagree.
+    """
     hosting = operation.find("hosting")
     if hosting is None or len(hosting) == 0:
-        if type_ not in (None, "", "none"):
-            raise InvalidValue(f"htype: {type_} needs its settings. Give hosting/{type_}.", field="htype")
         return None
     block = hosting[0]
     if type_ not in (None, "", block.tag):
@@ -54,10 +55,12 @@ def preferences_of(operation: Element, description: str | None) -> Preferences:
     prefs, performance = operation.find("prefs"), operation.find("performance")
     if prefs is not None and (boolean_of(prefs, "icp-status") or text_of(prefs, "icp-permit")):
         raise NotSupported("icp-status, icp-permit: this server keeps no such licences. Leave them out.")
+    months = None if prefs is None else text_of(prefs, "stat_ttl")
     bandwidth = None if performance is None else text_of(performance, "bandwidth")
     return Preferences(
         www=None if prefs is None else boolean_of(prefs, "www"),
-        statistics_months=None if prefs is None else number_of(prefs, "stat_ttl"),
+        # Empty is how clients send that statistics are kept for ever.
+        statistics_months=None if months is None else int(months or 0),
         outgoing_limit=_outgoing_limit(operation),
         bandwidth=_whole(bandwidth) if bandwidth else None,
         max_connections=None if performance is None else number_of(performance, "max_connections"),
@@ -98,15 +101,13 @@ def entitlements_of(operation: Element) -> Entitlements:
 
 
 def mail_of(operation: Element) -> MailPreferences:
-    """`mail` of a webspace: the preferences of its main site. `none` switches the service off."""
+    """`mail` of a webspace: the preferences of its main site. `none` leaves them as they are."""
     mail = operation.find("mail")
     if mail is None:
         return MailPreferences()
     for tag in UNSERVED_LIMITS:
         if text_of(mail, tag) not in (None, "", "default"):
             raise NotSupported(f"{tag}: this limit is the server's. Leave it out, or set it by server/set/prefs.")
-    if mail.find("none") is not None:
-        return MailPreferences(enabled=False)
     return preferences(mail)
 
 

@@ -21,6 +21,7 @@ CHUNK = 500
 
 
 T = TypeVar("T", bound=Model)
+Changes = TypeVar("Changes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,23 @@ def write_result(call: Call, selected: Selected[T], error: Refused | None = None
     """The result of an operation that answers nothing but its success."""
     with call.result(error or selected.error):
         head(call, selected)()
+
+
+def changing(read: Callable[[], Changes], change: Callable[[T, Changes], object]) -> Callable[[T], object]:
+    """What `answer_each` does with an object: change it as the request says, which is read once.
+
+    What makes the request unreadable is the refusal of every object that it selects.
+    """
+    try:
+        changes = read()
+    except Refused as error:
+        refused = error
+
+        def refuse(_: T) -> object:
+            raise refused
+
+        return refuse
+    return lambda each: change(each, changes)
 
 
 def answer_each(call: Call, selection: Iterable[Selected[T]], change: Callable[[T], object], *, empty: bool) -> None:

@@ -17,7 +17,7 @@ from innkeeper.accounts.operations import (
 from innkeeper.accounts.queries import find_owner, named, visible_accounts, visible_customers
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import NotFound
-from innkeeper.doors.xmlapi.call import Call, raw_text_of, text_of
+from innkeeper.doors.xmlapi.call import Call, in_packet_words, raw_text_of, text_of
 from innkeeper.doors.xmlapi.domain_list import write_domains
 from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, number, select
 from innkeeper.doors.xmlapi.versions import Dialect
@@ -51,16 +51,15 @@ def add(call: Call) -> None:
     given = call.element[0]
     owner = owner_of(call, text_of(given, "owner-id"), text_of(given, "owner-login"), None,
                      text_of(given, "owner-external-id"))  # fmt: skip
-    account = create_customer(
-        call.actor,
-        NewCustomer(
-            login=text_of(given, "login") or "",
-            password=raw_text_of(given, "passwd") or "",
-            contact=contact_of(call),
-            owner_id=None if owner is None else owner.pk,
-            status=int(text_of(given, "status") or 0),
-        ),
+    new = NewCustomer(
+        login=text_of(given, "login") or "",
+        password=raw_text_of(given, "passwd") or "",
+        contact=contact_of(call),
+        owner_id=None if owner is None else owner.pk,
+        status=int(text_of(given, "status") or 0),
     )
+    with in_packet_words(CONTACT):
+        account = create_customer(call.actor, new)
     with call.result() as writer:
         writer.leaf("id", account.pk)
         writer.leaf("guid", account.guid)
@@ -107,7 +106,12 @@ def set_(call: Call) -> None:
             status=None if status is None else int(status),
             new_guid=given.find("guid") is not None,
         )
-    answer_each(call, selected(call), lambda each: update_customer(call.actor, each.pk, changes), empty=False)
+
+    def change(account: Account) -> None:
+        with in_packet_words(CONTACT):
+            update_customer(call.actor, account.pk, changes)
+
+    answer_each(call, selected(call), change, empty=False)
 
 
 def delete(call: Call) -> None:

@@ -45,12 +45,12 @@ def add(call: Call) -> None:
 
 def get(call: Call) -> None:
     """FTP accounts. Passwords are never returned."""
-    answer_data(call, _selected(call), _data, empty=True)
+    answer_data(call, _selected(call), _data, empty=False)
 
 
 def delete(call: Call) -> None:
     """Remove FTP accounts."""
-    answer_each(call, _selected(call), lambda each: remove_ftp_account(call.actor, each.pk), empty=True)
+    answer_each(call, _selected(call), lambda each: remove_ftp_account(call.actor, each.pk), empty=False)
 
 
 def set_(call: Call) -> None:
@@ -66,7 +66,7 @@ def set_(call: Call) -> None:
         may_write=may_write,
         makes_home=bool(boolean_of(values, "create-non-existent")),
     )
-    answer_each(call, _selected(call), lambda each: update_ftp_account(call.actor, each.pk, changes), empty=True)
+    answer_each(call, _selected(call), lambda each: update_ftp_account(call.actor, each.pk, changes), empty=False)
 
 
 def _permissions(element: etree._Element) -> tuple[bool | None, bool | None]:

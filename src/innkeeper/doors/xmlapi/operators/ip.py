@@ -50,14 +50,18 @@ def get(call: Call) -> None:
 
 def set_(call: Call) -> None:
     """Change addresses."""
-    if call.element.find("service-node") is not None:
-        raise NotSupported("service-node: this server is the only node. Leave it out.")
     changes = AddressChanges(
         type=text_of(call.element, "type"),
         public_address=text_of(call.element, "public_ip_address"),
         certificate_name=text_of(call.element, "certificate_name"),
     )
-    _each(call, lambda address: update_address(call.actor, address, changes))
+
+    def change(address: str) -> None:
+        if call.element.find("service-node") is not None:
+            raise NotSupported("service-node: this server is the only node. Leave it out.")
+        update_address(call.actor, address, changes)
+
+    _each(call, change)
 
 
 def delete(call: Call) -> None:

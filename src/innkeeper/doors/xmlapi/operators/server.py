@@ -13,7 +13,7 @@ from innkeeper.accounts.operations import AdministratorChanges, update_administr
 from innkeeper.core import machine
 from innkeeper.core.errors import NotSupported
 from innkeeper.core.serversettings import PREFERENCES, ensure_server_guid, read_settings
-from innkeeper.doors.xmlapi.call import Call, boolean_of, raw_text_of, text_of
+from innkeeper.doors.xmlapi.call import Call, boolean_of, in_packet_words, raw_text_of, text_of
 from innkeeper.doors.xmlapi.domain_list import write_domains
 from innkeeper.doors.xmlapi.versions import VERSIONS, Dialect
 from innkeeper.hosting.models import Site, WebUser
@@ -296,16 +296,14 @@ def set_(call: Call) -> None:
         text = text_of(given, tag)
         if text is not None:
             settings[tag] = text
-    update_administrator(
-        call.actor,
-        AdministratorChanges(
-            contact=contact,
-            password=raw_text_of(given, "password"),
-            send_announce=None if admin is None else boolean_of(admin, "send_announce"),
-            multiple_sessions=None if admin is None else boolean_of(admin, "admin_multiple_sessions"),
-        ),
-        settings,
+    changes = AdministratorChanges(
+        contact=contact,
+        password=raw_text_of(given, "password"),
+        send_announce=None if admin is None else boolean_of(admin, "send_announce"),
+        multiple_sessions=None if admin is None else boolean_of(admin, "admin_multiple_sessions"),
     )
+    with in_packet_words(ADMIN):
+        update_administrator(call.actor, changes, settings)
     with call.result():
         pass
 

@@ -21,7 +21,7 @@ from innkeeper.doors.xmlapi.hosting_answers import (
     write_statistics,
 )
 from innkeeper.doors.xmlapi.hosting_requests import hosting_of, preferences_of, status_of
-from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, number, select
+from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, changing, number, select
 from innkeeper.doors.xmlapi.versions import Dialect
 from innkeeper.doors.xmlapi.writer import Writer
 from innkeeper.hosting.models import Site, Webspace
@@ -99,10 +99,15 @@ def get(call: Call) -> None:
 
 def set_(call: Call) -> None:
     """Change sites."""
+    change = changing(lambda: _changes(call), lambda each, changes: update_site(call.actor, each.pk, changes))
+    answer_each(call, _selected(call), change, empty=True)
+
+
+def _changes(call: Call) -> SiteChanges:
     values = call.element[1]
     setup = values.find("gen_setup")
     status = None if setup is None else text_of(setup, "status")
-    changes = SiteChanges(
+    return SiteChanges(
         name=None if setup is None else text_of(setup, "name"),
         status=None if status is None else status_of(status),
         turn_off_action=None if setup is None else text_of(setup, "turn-off-action"),
@@ -110,7 +115,6 @@ def set_(call: Call) -> None:
         preferences=_preferences(values, None if setup is None else raw_text_of(setup, "description")),
         new_guid=setup is not None and setup.find("guid") is not None,
     )
-    answer_each(call, _selected(call), lambda each: update_site(call.actor, each.pk, changes), empty=True)
 
 
 def delete(call: Call) -> None:

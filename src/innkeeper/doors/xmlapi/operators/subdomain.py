@@ -46,18 +46,18 @@ def add(call: Call) -> None:
 
 def get(call: Call) -> None:
     """Subdomains with their hosting."""
-    answer_data(call, _selected(call), _data, empty=True)
+    answer_data(call, _selected(call), _data, empty=False)
 
 
 def delete(call: Call) -> None:
     """Remove subdomains."""
-    answer_each(call, _selected(call), lambda each: remove_site(call.actor, each.pk), empty=True)
+    answer_each(call, _selected(call), lambda each: remove_site(call.actor, each.pk), empty=False)
 
 
 def set_(call: Call) -> None:
     """Change the hosting of subdomains."""
     changes = SiteChanges(hosting=HostingSettings(Site.Hosting.VIRTUAL, pairs_of(call.element, "property")))
-    answer_each(call, _selected(call), lambda each: update_site(call.actor, each.pk, changes), empty=True)
+    answer_each(call, _selected(call), lambda each: update_site(call.actor, each.pk, changes), empty=False)
 
 
 def rename(call: Call) -> None:

@@ -9,7 +9,7 @@ from lxml import etree
 from innkeeper.core.errors import NotFound, NotSupported
 from innkeeper.doors.xmlapi.call import Call, boolean_of, number_of, raw_text_of, text_of
 from innkeeper.doors.xmlapi.hosting_requests import pairs_of
-from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, number, select
+from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, changing, number, select
 from innkeeper.doors.xmlapi.versions import Dialect
 from innkeeper.doors.xmlapi.writer import Writer
 from innkeeper.hosting import catalogue
@@ -42,30 +42,33 @@ def add(call: Call) -> None:
 
 def get(call: Call) -> None:
     """Web users. Passwords are never returned."""
-    answer_data(call, _selected(call), _data, empty=True)
+    answer_data(call, _selected(call), _data, empty=False)
 
 
 def delete(call: Call) -> None:
     """Remove web users."""
-    answer_each(call, _selected(call), lambda each: remove_web_user(call.actor, each.pk), empty=True)
+    answer_each(call, _selected(call), lambda each: remove_web_user(call.actor, each.pk), empty=False)
 
 
 def set_(call: Call) -> None:
     """Change web users."""
-    values = call.element[1]
-    changes = WebUserChanges(
+    change = changing(lambda: _changes(call.element[1]), lambda each, new: update_web_user(call.actor, each.pk, new))
+    answer_each(call, _selected(call), change, empty=False)
+
+
+def _changes(values: etree._Element) -> WebUserChanges:
+    return WebUserChanges(
         password=raw_text_of(values, "password"),
         crypt=_is_crypt(values),
         quota_bytes=number_of(values, "ftp-quota"),
         services=pairs_of(values.find("services"), "service"),
     )
-    answer_each(call, _selected(call), lambda each: update_web_user(call.actor, each.pk, changes), empty=True)
 
 
 def set_prefs(call: Call) -> None:
     """Whether the web users of sites may run scripts."""
     allowed = bool(boolean_of(call.element[1], "wuscripts"))
-    answer_each(call, _sites(call), lambda each: set_web_user_scripts(call.actor, each.pk, allowed), empty=True)
+    answer_each(call, _sites(call), lambda each: set_web_user_scripts(call.actor, each.pk, allowed), empty=False)
 
 
 def get_prefs(call: Call) -> None:
@@ -75,7 +78,7 @@ def get_prefs(call: Call) -> None:
         properties = properties_of(sites)
         return lambda writer, site: writer.leaf("wuscripts", properties[site.pk]["wu_script"])
 
-    answer_data(call, _sites(call), prepare, empty=True)
+    answer_data(call, _sites(call), prepare, empty=False)
 
 
 def _is_crypt(element: etree._Element) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from lxml import etree
+
 from innkeeper.accounts.models import Account
 from innkeeper.accounts.queries import named as named_accounts
 from innkeeper.accounts.queries import visible_accounts
 from innkeeper.core import names
 from innkeeper.core.actor import ActorKind
-from innkeeper.core.errors import NotAllowed, NotFound, NotSupported
+from innkeeper.core.errors import InvalidValue, NotAllowed, NotFound, NotSupported
 from innkeeper.doors.xmlapi.call import Call, raw_text_of, text_of
 from innkeeper.doors.xmlapi.descriptors import (
     answer_descriptors,
@@ -37,7 +39,7 @@ from innkeeper.doors.xmlapi.hosting_requests import (
     status_of,
 )
 from innkeeper.doors.xmlapi.operators.customer import owner_of
-from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, number, select
+from innkeeper.doors.xmlapi.selection import Key, Kinds, Selected, answer_data, answer_each, changing, number, select
 from innkeeper.doors.xmlapi.versions import Dialect
 from innkeeper.doors.xmlapi.writer import Writer
 from innkeeper.hosting.models import Webspace
@@ -74,6 +76,7 @@ def add(call: Call) -> None:
     """Create a webspace."""
     refuse_plans(call.element)
     setup = call.element[0]
+    _refuse_repeated(setup)
     owner = _owner(call)
     webspace = create_webspace(
         call.actor,
@@ -109,6 +112,16 @@ def _owner(call: Call) -> Account | None:
     )
 
 
+def _refuse_repeated(setup: etree._Element) -> None:
+    """The schema takes the children in any order and so any number of times. Raises InvalidValue."""
+    seen: set[str] = set()
+    for child in setup:
+        kind = "owner" if str(child.tag).startswith("owner-") else str(child.tag)
+        if kind in seen and kind != "ip_address":
+            raise InvalidValue(f"{child.tag}: the {kind} is given twice. Give it once.", field=str(child.tag))
+        seen.add(kind)
+
+
 def _addresses(call: Call) -> tuple[str, ...]:
     setup = call.element.find(".//gen_setup")
     found = [] if setup is None else setup.findall("ip_address")
@@ -122,8 +135,15 @@ def get(call: Call) -> None:
 
 def set_(call: Call) -> None:
     """Change webspaces."""
+    change = changing(lambda: _changes(call), lambda each, changes: update_webspace(call.actor, each.pk, changes))
+    answer_each(call, _selected(call), change, empty=True)
+
+
+def _changes(call: Call) -> WebspaceChanges:
     values = call.element[1]
     setup = values.find("gen_setup")
+    if setup is not None:
+        _refuse_repeated(setup)
     owner = _owner(call)
     if setup is not None and setup.find("admin-as-vendor") is not None:
         raise NotSupported("admin-as-vendor: the provider of a webspace is the owner's. Change the owner instead.")
@@ -132,7 +152,7 @@ def set_(call: Call) -> None:
         return None if setup is None else text_of(setup, tag)
 
     status = given("status")
-    changes = WebspaceChanges(
+    return WebspaceChanges(
         name=given("name"),
         owner_id=None if owner is None else owner.pk,
         status=None if status is None else status_of(status),
@@ -146,7 +166,6 @@ def set_(call: Call) -> None:
         new_guid=setup is not None and setup.find("guid") is not None,
         mail=mail_of(values),
     )
-    answer_each(call, _selected(call), lambda each: update_webspace(call.actor, each.pk, changes), empty=True)
 
 
 def delete(call: Call) -> None:
