@@ -43,11 +43,11 @@ def allows_several_sessions(account: MailAccount) -> bool:
     return bool(json.loads(account.cp_options).get("multiply_login", "true") not in ("false", "0"))
 
 
-def authenticate_mail_user(address: str, password: str, client: str) -> Actor:
+def authenticate_mail_user(address: str, password: str, client: str, door: Door) -> Actor:
     """The actor that a mail address and its mail password name.
 
-    Raises LoginLocked, AuthenticationFailed, AccountDisabled, and NotAllowed without access to the panel. What is
-    wrong with an account is told only to whoever knows its password.
+    Raises LoginLocked, AuthenticationFailed, AccountDisabled, and NotAllowed without access to the panel and at any
+    other door. What is wrong with an account is told only to whoever knows its password.
     """
     try:
         folded = names.address(address)
@@ -65,4 +65,6 @@ def authenticate_mail_user(address: str, password: str, client: str) -> Actor:
         raise AccountDisabled("This account is suspended.")
     if not name.account.cp_access:
         raise NotAllowed("This mail account has no access to the panel. Ask whoever looks after it.")
-    return Actor(ActorKind.MAIL_USER, name.account_id, folded, client, Door.PANEL)
+    if door is not Door.PANEL:
+        raise NotAllowed("Permission denied: the owner of a mail account uses the panel and no API.")
+    return Actor(ActorKind.MAIL_USER, name.account_id, folded, client, door)

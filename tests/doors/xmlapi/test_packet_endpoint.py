@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 
+import packet_world
 import pytest
 from django.utils import timezone
 from lxml import etree
@@ -135,6 +136,18 @@ def test_suspension_and_a_changed_password_end_a_remembered_log_in(alice: Accoun
 def test_a_caller_without_remote_access_is_refused(alice: Account) -> None:
     Account.objects.filter(pk=alice.pk).update(may_use_api=False)
     assert system_code(answer(PROTOS, ALICE)) == 1006
+
+
+def test_the_owner_of_a_mail_account_may_not_use_the_protocol(administrator: Account) -> None:
+    packet_world.webspace(7, "example.test", administrator)
+    made = answer(
+        b"<packet><mail><create><filter><site-id>7</site-id><mailname><name>joe</name><cp-access>true</cp-access>"
+        b"<password><value>Bread-4-All</value></password></mailname></filter></create></mail></packet>"
+    )
+    assert codes(made) == ["ok"]
+    joe = {"HTTP_AUTH_LOGIN": "joe@example.test", "HTTP_AUTH_PASSWD": "Bread-4-All"}
+    assert system_code(answer(PROTOS, joe)) == 1006
+    assert system_code(answer(PROTOS, joe | {"HTTP_AUTH_PASSWD": "wrong"})) == 1001
 
 
 @pytest.mark.usefixtures("alice")

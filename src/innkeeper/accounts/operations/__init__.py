@@ -12,7 +12,7 @@ from innkeeper.accounts.operations.customers import (
     remove_customer,
     update_customer,
 )
-from innkeeper.accounts.operations.own import change_own_password
+from innkeeper.accounts.operations.own import change_own_password, set_api_access
 from innkeeper.accounts.operations.secret_keys import NewKey, create_key, remove_key
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "create_key",
     "remove_customer",
     "remove_key",
+    "set_api_access",
     "update_administrator",
     "update_customer",
 ]

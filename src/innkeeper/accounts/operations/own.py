@@ -1,4 +1,4 @@
-"""What every owner of an account changes of the own one, whatever its kind."""
+"""What is the same for every account, whatever its kind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from innkeeper.accounts.operations.customers import CustomerChanges, hash_passwo
 from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import NotAllowed
 from innkeeper.core.operation import Operation
+
+
+def set_api_access(account_id: int, allowed: bool) -> None:
+    """Whether the account may use the XML API: for operations that record on their own why it changes."""
+    Account.objects.filter(pk=account_id).update(may_use_api=allowed)
 
 
 def change_own_password(actor: Actor, password: str) -> None:

@@ -19,6 +19,7 @@ from innkeeper.core.actor import Actor, Door
 from innkeeper.core.errors import AuthenticationFailed, Failed, Malformed, Refused
 from innkeeper.doors.xmlapi.dispatch import Answer, answer, refusal
 from innkeeper.doors.xmlapi.upload import answer_upload, is_upload
+from innkeeper.mail.authentication import authenticate_mail_user
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,9 @@ def authenticate(environ: WSGIEnvironment) -> Actor:
             raise AuthenticationFailed(
                 "No log-in. Send the headers HTTP_AUTH_LOGIN and HTTP_AUTH_PASSWD, or the header KEY."
             )
+        if "@" in login:
+            # Refuses everybody, and says why to whoever knows the password.
+            return authenticate_mail_user(login, password, address, Door.XML)
         return authenticate_password(login, password, address, Door.XML)
     except DatabaseError as error:
         log.exception("authentication failed")

@@ -8,6 +8,7 @@ from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import Failed, NotAllowed
 from innkeeper.core.operation import Operation
 from innkeeper.hosting.models import FTPAccount, Site, Webspace, WebUser
+from innkeeper.hosting.operations.api_access import settle_api_access
 from innkeeper.hosting.operations.ftp_accounts import record_ftp_accounts_end
 from innkeeper.hosting.operations.records import FORWARDING, record_forwarding_end, record_removed
 from innkeeper.hosting.operations.settings import PLACED, record_hosting_end
@@ -33,11 +34,13 @@ def remove_webspace(actor: Actor, webspace_id: int) -> None:
 
 def remove_webspaces(operation: Operation, webspace_ids: Sequence[int]) -> None:
     """Remove webspaces inside another operation, whose caller has checked the actor's right."""
+    owner_ids = list(Webspace.objects.filter(pk__in=webspace_ids).values_list("owner_id", flat=True))
     for pk in sorted(webspace_ids):
         sites = list(Site.objects.select_related("webspace", "parent").filter(webspace_id=pk))
         # What lies inside goes first: subdomains, sites, the main site.
         sites.sort(key=lambda site: (site.pk == pk, site.parent_id is None, site.pk))
         _remove(operation, sites)
+    settle_api_access(owner_ids)
 
 
 def remove_site(actor: Actor, site_id: int) -> None:

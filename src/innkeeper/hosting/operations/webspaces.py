@@ -17,6 +17,7 @@ from innkeeper.core.errors import AlreadyExists, InvalidValue, IPAddressNotFound
 from innkeeper.core.operation import Operation
 from innkeeper.hosting import catalogue, events
 from innkeeper.hosting.models import PHPSetting, Site, Webspace, WebspaceLimit, WebspacePermission
+from innkeeper.hosting.operations.api_access import settle_api_access
 from innkeeper.hosting.operations.logins import require_free_login
 from innkeeper.hosting.operations.records import (
     described,
@@ -91,6 +92,7 @@ def create_webspace(actor: Actor, request: NewWebspace) -> Webspace:
         except IntegrityError as error:
             raise AlreadyExists(f"Domain {name}, its external id or its system user already exists.") from error
         entitlements.write(webspace)
+        settle_api_access([owner.pk])
         create_mail_service(site)
         _set_mail(actor, site, request.mail)
         operation.audit("webspace", site.pk, name)
@@ -257,8 +259,10 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
             value = getattr(changes, name)
             if value is not None:
                 setattr(webspace, name, (value.strip() or None) if name == "external_id" else value)
+        owner_ids = {webspace.owner_id}
         if owner is not None:
             webspace.owner = owner
+            owner_ids.add(owner.pk)
         old_guid = webspace.guid
         if changes.new_guid:
             webspace.guid = new_guid()
@@ -276,6 +280,8 @@ def update_webspace(actor: Actor, webspace_id: int, changes: WebspaceChanges) ->
             raise AlreadyExists(f"The external id or the system user of {site.name} already exists.") from error
         old_limits = limit_values(webspace) if entitlements.limits else {}
         entitlements.write(webspace)
+        if owner is not None or entitlements.permissions:
+            settle_api_access(owner_ids)
         if EXPIRATION in entitlements.limits or changes.status is not None:
             site.status = with_expiration(webspace)
             site.save(update_fields=["status"])

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
+from innkeeper.core.actor import Door
 from innkeeper.core.errors import Refused
 from innkeeper.doors.panel.forms import (
     LinesField,
@@ -124,7 +125,8 @@ def password(request: PanelRequest) -> HttpResponse:
         assert visitor is not None  # noqa: S101  (for_mail_users saw to it)
         try:
             try:
-                authenticate_mail_user(request.actor.login, form.cleaned_data["current"], request.actor.address)
+                actor = request.actor
+                authenticate_mail_user(actor.login, form.cleaned_data["current"], actor.address, Door.PANEL)
             except Refused as refusal:
                 raise Refused(refusal.message, field="current") from refusal
             _change(request, site_id, AccountChange(info.name, password=Password(form.cleaned_data["password"])))

@@ -49,7 +49,7 @@ class LoginForm(forms.Form):
 
 def _authenticate(login: str, password: str, address: str) -> Actor:
     if "@" in login:
-        return authenticate_mail_user(login, password, address)
+        return authenticate_mail_user(login, password, address, Door.PANEL)
     return authenticate_password(login.strip(), password, address, Door.PANEL)
 
 
