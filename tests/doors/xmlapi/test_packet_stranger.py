@@ -124,6 +124,8 @@ PARENTS = {
 
 
 NEW_OBJECTS = (
+    ("server create_session", "<server><create_session><login>HOLE</login></create_session></server>",
+     "alice", NEVER_LOGIN),
     ("subdomain rename", "<subdomain><rename><id>HOLE</id><name>b</name></rename></subdomain>",
      "{subdomain}", NEVER_ID),
     ("subdomain add", "<subdomain><add><parent>HOLE</parent><name>b</name></add></subdomain>",

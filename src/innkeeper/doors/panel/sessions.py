@@ -47,6 +47,10 @@ class SessionStore(db.SessionStore):
             # page that was only read is still worth showing.
             log.warning("A session could not be kept.")
 
+    def take(self) -> bool:
+        """End the session; False if somebody else did in the meantime."""
+        return bool(Session.objects.filter(session_key=_stored(self.session_key or "")).delete()[0])
+
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key
         if key is not None:

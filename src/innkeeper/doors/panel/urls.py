@@ -30,6 +30,7 @@ urlpatterns = [
     path("", session.home, name="home"),
     path("login/", session.log_in, name="login"),
     path("logout/", session.log_out, name="logout"),
+    path("enterprise/rsession_init.php", session.enter, name="enter"),
     path("settings/", settings.settings, name="settings"),
     path("settings/password/", settings.password, name="password"),
     path("settings/server/", settings.server, name="server"),

@@ -27,6 +27,7 @@ from innkeeper.mail.authentication import allows_several_sessions, mail_user
 WHO = "who"
 SEEN = "seen"
 MARK = "mark"
+LOGIN, ADDRESS, STARTED = "login", "address", "started"
 TOUCH_SECONDS = 60
 
 P = ParamSpec("P")
@@ -90,7 +91,8 @@ def open_session(request: HttpRequest, visitor: Visitor, mark: str) -> None:
     request.session.flush()
     request.session[WHO] = [visitor.actor.kind.value, visitor.actor.account_id, visitor.fingerprint]
     request.session[MARK] = mark
-    request.session[SEEN] = int(time.time())
+    request.session[LOGIN], request.session[ADDRESS] = visitor.actor.login, visitor.actor.address
+    request.session[STARTED] = request.session[SEEN] = int(time.time())
 
 
 def refresh_session(request: HttpRequest, visitor: Visitor) -> None:

@@ -27,7 +27,9 @@ REMARKS: dict[tuple[str, str], str] = {
     ("server", "admin/uid"): "answers 1017: another product's log-in service",
     ("server", "admin/global-login"): "answers 1017: another product's log-in service",
     ("server", "prefs/smtp_password"): "answers 1017: this server sends through itself",
+    ("server", "create_session/data"): "user_ip and starting_url count, the rest is read over",
     ("server", "services_state"): "what no program of the instance serves is `none`",
+    ("session", "get/result/session/id"): "never what a browser sends",
     ("event_log", "get/options"): "left out: nothing is emptied",
     ("event_log", "get_events/lastId"): "events after this number",
     ("ip", "service-node"): "answers 1017: this server is the only node",
@@ -142,6 +144,9 @@ def _lines() -> Iterator[str]:
     yield "`HTTP_AUTH_LOGIN` and `HTTP_AUTH_PASSWD`, or `KEY`. `HTTP_PRETTY_PRINT: TRUE` indents the answer."
     yield "Files are sent by a multipart `POST` to the same address; the answer, `upload/result` with `status`, `name`"
     yield "and `file`, gives each a handle for `tmp-name`."
+    yield "`server/create_session` answers a token. A browser that is sent to"
+    yield "`https://HOST:8443/enterprise/rsession_init.php` with it as `PLESKSESSID`, from `user_ip` (left out: the"
+    yield "address that sent the packet) and within five minutes, is logged in, once."
     yield "Protocol versions: " + ", ".join(map(str, VERSIONS)) + "; before 1.6.3.0 the old dialect is spoken, and"
     yield "versions before 1.4.0.0 are for packets to `mail` alone. Without a version the newest is meant."
     yield ""

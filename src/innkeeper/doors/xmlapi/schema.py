@@ -55,6 +55,7 @@ NEW_TYPES = {
     "secret_key": OperatorType("secret_key", "SecretKeyInputType", "SecretKeyResponseType"),
     "ip": OperatorType("ip", "IpInputType", "IpResponseType"),
     "event_log": OperatorType("event_log", "EventLogInputType", "EventLogResponseType"),
+    "session": OperatorType("session", "SessionInputType", "SessionOutputType"),
     "customer": OperatorType("customer", "ClientTypeRequest", "ClientResponseType"),
     "webspace": OperatorType("webspace", "DomainTypeRequest", "DomainResponseType"),
     "site": OperatorType("site", "SiteTypeRequest", "SiteResponseType"),

@@ -12,12 +12,14 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from innkeeper.accounts.authentication import authenticate_password
 from innkeeper.accounts.visits import record_login, record_logout
 from innkeeper.core.actor import Actor, Door
 from innkeeper.core.errors import Refused, codes
+from innkeeper.doors.panel.open_sessions import take_offer
 from innkeeper.doors.panel.visitor import (
     PanelRequest,
     client_address,
@@ -77,6 +79,25 @@ def log_in(request: HttpRequest) -> HttpResponse:
                 status = codes(refusal).http
                 form.add_error(None, refusal.message)
     return render(request, "panel/login.html", {"form": form, "next": target}, status=status)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def enter(request: HttpRequest) -> HttpResponse:
+    """Where a program sends a browser with the token of a session that it was offered by the XML API.
+
+    The token is what a form's own would protect: it works once, and from one address.
+    """
+    given = request.POST if request.method == "POST" else request.GET
+    token = given.get("PLESKSESSID") or given.get("PHPSESSID") or ""
+    target = take_offer(request, token)
+    if target is None:
+        messages.error(request, _("This link was used already, is too old, or is for another address. Log in here."))
+        return render(request, "panel/login.html", {"form": LoginForm(), "next": ""}, status=403)
+    target = target or given.get("success_redirect_url", "")
+    if not url_has_allowed_host_and_scheme(target, allowed_hosts=None):
+        target = ""
+    return redirect(target or "panel:home")
 
 
 @require_POST

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import ipaddress
 import time
 from collections.abc import Callable, Mapping
 
 import psutil
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from innkeeper import __version__
 from innkeeper.accounts.models import Account
 from innkeeper.accounts.operations import AdministratorChanges, update_administrator
 from innkeeper.core import machine
-from innkeeper.core.errors import NotSupported
+from innkeeper.core.errors import InvalidValue, NotSupported
 from innkeeper.core.serversettings import PREFERENCES, ensure_server_guid, read_settings
+from innkeeper.doors.panel.open_sessions import offer_session
 from innkeeper.doors.xmlapi.call import Call, boolean_of, in_packet_words, raw_text_of, text_of
 from innkeeper.doors.xmlapi.domain_list import write_domains
 from innkeeper.doors.xmlapi.versions import VERSIONS, Dialect
@@ -308,6 +312,35 @@ def set_(call: Call) -> None:
         pass
 
 
+def create_session(call: Call) -> None:
+    """A token by which a browser enters the panel as the account of that login."""
+    data = call.element.find("data")
+    address = target = ""
+    if data is not None:
+        address, target = _plain(text_of(data, "user_ip") or ""), _plain(text_of(data, "starting_url") or "")
+    address = address or call.actor.address
+    try:
+        address = str(ipaddress.ip_address(address))
+    except ValueError as error:
+        raise InvalidValue(f"user_ip: {address!r} is not an IP address.", field="user_ip") from error
+    if target and not url_has_allowed_host_and_scheme(target, allowed_hosts=None):
+        raise InvalidValue(
+            f"starting_url: {target!r} lies elsewhere. Give a path of this panel, such as /mail/.", field="starting_url"
+        )
+    token = offer_session(call.actor, text_of(call.element, "login") or "", address, target)
+    with call.result() as writer:
+        writer.leaf("id", token)
+
+
+def _plain(text: str) -> str:
+    """What a text says that may be written in base64."""
+    try:
+        plain = base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return text
+    return plain if plain.isprintable() else text
+
+
 BLOCKS: dict[str, Callable[[Call], None]] = {
     "key": _key,
     "gen_info": _gen_info,
@@ -324,4 +357,4 @@ BLOCKS: dict[str, Callable[[Call], None]] = {
     "admin-domain-list": _admin_domain_list,
     "certificates": _certificates,
 }
-OPERATIONS = {"get_protos": get_protos, "get": get, "set": set_}
+OPERATIONS = {"get_protos": get_protos, "get": get, "set": set_, "create_session": create_session}
