@@ -44,6 +44,7 @@ WITHHELD = {
     r"(site|webspace)/get/result/data/gen_info/sb-site-uuid": "another product's site builder",
     r"(site|webspace)/get/result/data/prefs/icp-": "licences that this server does not keep",
     r"subdomain/get/result/data/home": "Windows",
+    r"(site|webspace)/get_traffic/result/traffic": "no traffic is counted yet",
     r"site/get/result/data/prefs/outgoing-messages-domain-limit": "it belongs to the webspace",
     r"webspace/get/result/data/limits/all-to-zero": "an order, not a state",
     r"webspace/get/result/data/permissions/revoke-all": "an order, not a state",

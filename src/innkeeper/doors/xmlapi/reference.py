@@ -34,6 +34,8 @@ REMARKS: dict[tuple[str, str], str] = {
     ("event_log", "get_events/lastId"): "events after this number",
     ("ip", "service-node"): "answers 1017: this server is the only node",
     ("ip", "certificate_name"): "answers 1013: there are no certificates yet",
+    ("webspace", "get_traffic/since_date"): "no traffic is counted yet, so no day is listed",
+    ("site", "get_traffic/since_date"): "no traffic is counted yet, so no day is listed",
     ("webspace", "gen_setup/admin-as-vendor"): "answers 1017: the provider follows from the owner",
     ("webspace", "prefs/icp-status"): "true answers 1017",
     ("webspace", "prefs/icp-permit"): "text answers 1017",

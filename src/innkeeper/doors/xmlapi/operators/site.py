@@ -122,6 +122,11 @@ def delete(call: Call) -> None:
     answer_each(call, _selected(call), lambda each: remove_site(call.actor, each.pk), empty=True)
 
 
+def get_traffic(call: Call) -> None:
+    """The traffic of each day: none, because none is counted yet."""
+    answer_data(call, _selected(call), lambda _: lambda _writer, _site: None, empty=True)
+
+
 def get_physical_hosting_descriptor(call: Call) -> None:
     """Which hosting properties a site has."""
     answer_descriptors(call, _selected(call), lambda writer: describe_properties(writer, webspace=False))
@@ -203,5 +208,6 @@ OPERATIONS = {
     "get": get,
     "set": set_,
     "del": delete,
+    "get_traffic": get_traffic,
     "get-physical-hosting-descriptor": get_physical_hosting_descriptor,
 }

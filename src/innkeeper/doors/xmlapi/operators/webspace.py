@@ -173,6 +173,11 @@ def delete(call: Call) -> None:
     answer_each(call, _selected(call), lambda each: remove_webspace(call.actor, each.pk), empty=True)
 
 
+def get_traffic(call: Call) -> None:
+    """The traffic of each day: none, because none is counted yet."""
+    answer_data(call, _selected(call), lambda _: lambda _writer, _webspace: None, empty=True)
+
+
 def get_limit_descriptor(call: Call) -> None:
     """Which limits a webspace has."""
     answer_descriptors(call, _selected(call), describe_limits)
@@ -320,6 +325,7 @@ OPERATIONS = {
     "get": get,
     "set": set_,
     "del": delete,
+    "get_traffic": get_traffic,
     "get-limit-descriptor": get_limit_descriptor,
     "get-permission-descriptor": get_permission_descriptor,
     "get-physical-hosting-descriptor": get_physical_hosting_descriptor,
