@@ -40,7 +40,7 @@ def facts(folder: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def graves(vhosts: Path) -> list[str]:
-    return sorted(path.name.partition("-")[0] for path in (vhosts / trees.GRAVES).iterdir())
+    return sorted(path.name.partition("-")[0] for path in (vhosts / trees.GRAVES).iterdir() if path.is_dir())
 
 
 def test_a_domain_gets_the_default_layout_and_keeps_what_it_has(vhosts: Path) -> None:
@@ -84,6 +84,44 @@ def test_frame_subdomain_and_web_user_get_theirs(vhosts: Path) -> None:
     anna = vhosts / "first.example" / "web_users" / "anna"
     assert facts(anna) == {"anna": (OWNERS.user, OWNERS.servers, 0o2750)}
     trees.ensure(vhosts, ANNA, OWNERS)
+
+
+def test_what_was_taken_away_comes_back_and_what_was_there_is_kept(vhosts: Path) -> None:
+    old = replace(OWNERS, user=OWNERS.user + 8)
+    for spec in (FIRST, SHOP, ANNA):
+        trees.ensure(vhosts, spec, old)
+    root = vhosts / "first.example"
+    (root / "httpdocs" / "page").write_text("old")
+    os.chown(root / "httpdocs" / "page", old.user, -1)
+    (root / "httpdocs" / "roots").write_text("")
+    (root / "own").mkdir()
+    (root / "web_users" / "anna" / "file").write_text("anna's")
+    for spec in (ANNA, SHOP, FIRST):
+        trees.bury(vhosts, spec)
+    assert [grave.account["kind"] for grave in trees.graves_of(vhosts)] == ["domain", "subdomain", "webuser"]
+
+    new, anna = replace(FIRST, id=27, site=27, webspace=27), replace(ANNA, id=9, site=27, webspace=27)
+    domain, _, web_user = (grave.name for grave in trees.graves_of(vhosts))
+    with pytest.raises(TreeError):
+        trees.restore(vhosts, new, domain, {})
+    for spec in (new, anna):
+        trees.ensure(vhosts, spec, OWNERS)
+    (root / "httpdocs" / "page").write_text("new")
+    trees.restore(vhosts, new, domain, {old.user: OWNERS.user})
+    assert (root / "httpdocs" / "page").read_text() == "old"
+    assert [(root / "httpdocs" / name).stat().st_uid for name in ("page", "roots")] == [OWNERS.user, 0]
+    assert (root / "own").is_dir()
+    assert (root / ".account").read_text() == "s27\n"
+    assert (root / "web_users" / "anna").is_dir(), "what belongs to others stays where it is"
+    trees.restore(vhosts, anna, web_user, {})
+    assert (root / "web_users" / "anna" / "file").read_text() == "anna's"
+    trees.restore(vhosts, anna, web_user, {})  # asked again: nothing is left to do
+    assert graves(vhosts).count("s27") == 1
+    trees.restore(vhosts, new, next(grave.name for grave in trees.graves_of(vhosts) if "s27" in grave.name), {})
+    assert (root / "httpdocs" / "page").read_text() == "new"
+    while trees.empty_grave(vhosts, 0):
+        pass
+    assert not list((vhosts / trees.GRAVES).iterdir()), "nothing is left written down of graves that are gone"
 
 
 def test_a_killed_making_leaves_nothing_behind(vhosts: Path) -> None:

@@ -119,7 +119,7 @@ class Machine:
 
     @property
     def graves(self) -> list[str]:
-        return sorted(path.name.partition("-")[0] for path in (self.vhosts / trees.GRAVES).iterdir())
+        return sorted(path.name.partition("-")[0] for path in (self.vhosts / trees.GRAVES).iterdir() if path.is_dir())
 
 
 @pytest.fixture

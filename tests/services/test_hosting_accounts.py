@@ -40,6 +40,11 @@ def users(instance: PrivateInstance) -> set[str]:
     return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
 
 
+def user_number(instance: PrivateInstance, key: str) -> int:
+    """The number of a key's system user."""
+    return pwd.getpwnam(f"innkeeper-{instance.description['tag']}-{key}").pw_uid
+
+
 def writes(instance: PrivateInstance, key: str, path: Path) -> bool:
     """Whether a process of a system user can make a file."""
     user = pwd.getpwnam(f"innkeeper-{instance.description['tag']}-{key}")
@@ -99,9 +104,21 @@ def test_a_packet_makes_users_and_folders_and_removal_takes_them_away(instance: 
     instance.panel.result(f"<webspace><del><filter>{xml('id', pk)}</filter></del></webspace>")
     wait_for("folder and users are gone", lambda: not moved.exists() and not wanted & users(instance))
     assert subdomain
-    (grave,) = (vhosts / ".graves").glob(f"s{pk}-*")
+    (grave,) = (vhosts / ".graves").glob(f"s{pk}-*[0-9]")
     assert (grave / "httpdocs" / "index.html").exists()
     assert not instance.sql(f"SELECT 1 FROM hosting_placedtree WHERE webspace_id = {pk}")
+
+    again = int(instance.panel.result(f"<webspace>{hosted(moved.name, login)}</webspace>").findtext("id") or 0)
+    wait_for("the name has a tree again", (moved / ".security").exists)
+    page = moved / "httpdocs" / "index.html"
+    assert not page.exists()
+    listed = instance.command("site", "removed", "--json")
+    assert grave.name in listed.stdout
+    instance.command("site", "restore", moved.name)
+    wait_for("the files are back", page.exists)
+    wait_for("and are those of the new account", lambda: page.stat().st_uid == user_number(instance, f"s{again}"))
+    wait_for("who has the rights of a new file", lambda: writes(instance, f"s{again}", page))
+    assert not writes(instance, f"s{again}-web", page)
 
 
 def test_what_is_killed_half_way_comes_to_its_end(instance: PrivateInstance) -> None:

@@ -69,6 +69,7 @@ SETTINGS: dict[str, Declared] = PREFERENCES | {
     "mode": Declared("choice", "standard", choices=("poweruser", "standard")),
     "server_guid": Declared("text", ""),
     "mail_retention_days": Declared("int", "14", least=1, most=3650),
+    "hosting_retention_days": Declared("int", "7", least=1, most=3650),
     "event_retention_days": Declared("int", "30", least=1, most=3650),
 }
 BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import grp
 import logging
 import os
@@ -72,6 +73,10 @@ class Accounts:
                 return self._forget_rules(reached, failed)
             case requests.EmptyTreeGrave(keep_s):
                 return trees.empty_grave(vhosts, keep_s)
+            case requests.Graves():
+                return [dataclasses.asdict(grave) for grave in trees.graves_of(vhosts)]
+            case requests.RestoreTree(account, grave):
+                return self._restore(account, grave)
 
     def _ensure_users(self, keys: Iterable[str]) -> int:
         groups = {name: grp.getgrnam(name).gr_gid for name in self._instance.hosting_groups.values()}
@@ -123,6 +128,28 @@ class Accounts:
             customers=grp.getgrnam(groups["psacln"]).gr_gid,
         )
         trees.ensure(self._instance.vhosts, spec, owners)
+
+    def _restore(self, spec: Spec, name: str) -> int | None:
+        """Put back what lies in a grave, and apply the account's rules to it; how far that is while it goes on."""
+        grave = next((one for one in trees.graves_of(self._instance.vhosts) if one.name == name), None)
+        users = {}
+        if grave is not None:
+            old = Spec(**grave.account).user_keys
+            users = {
+                user_id(self._instance, old[tag]): user_id(self._instance, key)
+                for tag, key in spec.user_keys.items()
+                if tag in old
+            }
+
+        def work(step: Step) -> None:
+            trees.restore(self._instance.vhosts, spec, name, users)
+            security.instantiate(self._instance, describe(self._instance, spec), progress=step)
+
+        try:
+            self._lanes.do(spec.domain, ("restore", spec, name), work, PATIENCE_S)
+        except StillRunningError as still:
+            return still.done
+        return None
 
     def _bury_tree(self, spec: Spec) -> None:
         trees.bury(self._instance.vhosts, spec)

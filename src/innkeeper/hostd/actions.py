@@ -60,6 +60,8 @@ class Actions:
                 | requests.MoveTrees()
                 | requests.BuryTrees()
                 | requests.EmptyTreeGrave()
+                | requests.Graves()
+                | requests.RestoreTree()
             ):
                 return self.accounts.do(request)
             case requests.RunHandler():

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from innkeeper.hostd.hosting_accounts import Spec
+from innkeeper.hostd.trees import Grave
 
 MAX_RUNS = 32  # as many as a request may hold
 TIMEOUT_S = 30
@@ -183,6 +184,15 @@ class Client:
             batch = [dataclasses.asdict(spec) for spec in accounts[start : start + TREES_BATCH]]
             failed |= self.ask("bury_trees", accounts=batch)
         return failed
+
+    def graves(self) -> list[Grave]:
+        """What was taken away of hosting accounts, the newest first."""
+        return [Grave(**grave) for grave in self.ask("graves")]
+
+    def restore_tree(self, account: Spec, grave: str) -> int | None:
+        """Give an account what lies in a grave; None when it is done, else how far it is: ask again then."""
+        result: int | None = self.ask("restore_tree", account=dataclasses.asdict(account), grave=grave)
+        return result
 
     def empty_tree_grave(self, keep_s: int) -> int:
         """Delete the oldest grave of a tree that was made more than `keep_s` ago; how many more are due."""

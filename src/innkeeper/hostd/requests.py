@@ -16,7 +16,7 @@ from typing import Any
 from innkeeper.hostd import file_requests
 from innkeeper.hostd.file_requests import FileRequest
 from innkeeper.hostd.hosting_accounts import BIGGEST_ID, DOMAIN, HOSTINGS, KEY, KINDS, NAME, Spec, document_root
-from innkeeper.hostd.trees import Move
+from innkeeper.hostd.trees import GRAVE, Move
 
 MAX_LINE_BYTES = 2 * 1024 * 1024  # a thousand of the longest names of files, each byte written as six
 MAX_ITEMS = 2_000
@@ -149,7 +149,20 @@ class EmptyTreeGrave:
     keep_s: int
 
 
-HostingRequest = EnsureUsers | RemoveUsers | EnsureTrees | MoveTrees | BuryTrees | EmptyTreeGrave
+@dataclass(frozen=True, slots=True)
+class Graves:
+    """Tell of the trees of accounts that were taken away."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreTree:
+    """Give an account what lies in a grave."""
+
+    account: Spec
+    grave: str
+
+
+HostingRequest = EnsureUsers | RemoveUsers | EnsureTrees | MoveTrees | BuryTrees | EmptyTreeGrave | Graves | RestoreTree
 Request = (
     Kick
     | Figures
@@ -304,6 +317,11 @@ _BUILD: dict[str, tuple[set[str], Callable[[dict[str, Any]], Request]]] = {
     "move_trees": ({"moves"}, lambda d: MoveTrees(_moves(d["moves"]))),
     "bury_trees": ({"accounts"}, lambda d: BuryTrees(_specs(d["accounts"]))),
     "empty_tree_grave": ({"keep_s"}, lambda d: EmptyTreeGrave(_seconds(d["keep_s"]))),
+    "graves": (set(), lambda _: Graves()),
+    "restore_tree": (
+        {"account", "grave"},
+        lambda d: RestoreTree(_spec(d["account"]), _text(d["grave"], GRAVE, "grave")),
+    ),
     "run_handler": ({"user", "runs", *LIMITS}, _run_handler),
 }
 

@@ -9,16 +9,18 @@ user owns the root of his tree, so that his mark lies beside it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import os
 import re
 import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from innkeeper.hostd.hosting_accounts import TREE_KEY, Spec
 from innkeeper.hostd.storage import FOLDER_FLAGS
@@ -26,6 +28,7 @@ from innkeeper.hostd.storage import FOLDER_FLAGS
 MOVING, GRAVES = ".moving", ".graves"
 GRAVE = re.compile(rf"{TREE_KEY.pattern}-([0-9]{{10}})-[0-9]{{9}}")
 MARK_BYTES = 16
+_OF_OTHERS = frozenset({"subdomains", "web_users"})
 
 
 class TreeError(Exception):
@@ -170,17 +173,19 @@ def _place(top: int, spec: Spec) -> None:
 
 def bury(vhosts: Path, spec: Spec) -> bool:
     """Take an account's tree away into a grave. Tells whether there was one; one that is gone is no error."""
-    now = time.time_ns()
-    grave = f"{spec.key}-{now // 10**9}-{now % 10**9:09}"
     with opened(vhosts) as top, _below(top, GRAVES) as graves, _below(top, MOVING) as moving:
         if _exists(moving, spec.key):
+            grave = _dig(graves, spec)
             os.rename(spec.key, grave, src_dir_fd=moving, dst_dir_fd=graves)
             return True
         with contextlib.suppress(FileNotFoundError, TreeError), _parent(top, spec) as parent:
             if _mark(parent, spec) != spec.key:
                 return False
-            with contextlib.suppress(FileNotFoundError):
+            grave = _dig(graves, spec)
+            try:
                 os.rename(spec.folder[-1], grave, src_dir_fd=parent, dst_dir_fd=graves)
+            except FileNotFoundError:
+                _forget(graves, grave)
             if spec.kind == "webuser":
                 os.unlink(_mark_name(spec), dir_fd=parent)
             return True
@@ -205,19 +210,103 @@ def empty_grave(vhosts: Path, keep_s: int) -> int:
             for name in os.listdir(graves)  # noqa: PTH208 - of a descriptor
             if (found := GRAVE.fullmatch(name)) and int(found[1]) + keep_s <= time.time()
         )
-        if not due or any(_delete(graves, name) for _, name in due):
+        if not due or any(_delete(graves, name) and _forget(graves, name) for _, name in due):
             return max(0, len(due) - 1)
         raise TreeError(f"{GRAVES}/{due[0][1]} cannot be deleted, nor can any other that is due.")
 
 
-def _delete(graves: int, name: str) -> bool:
-    """Delete a grave; tells whether it is gone.
+@dataclass(frozen=True, slots=True)
+class Grave:
+    """What was taken away of an account: its name, whose it was, and since when it lies there."""
 
-    By a program that knows trees of any depth: a customer makes one that is deeper than Python's stack and than hostd
+    name: str
+    account: dict[str, Any]
+    buried_at: int
+
+
+def graves_of(vhosts: Path) -> list[Grave]:
+    """Every grave of which it is known whose it is, the newest first."""
+    found = []
+    with opened(vhosts) as top, _below(top, GRAVES) as graves:
+        for name in os.listdir(graves):  # noqa: PTH208 - of a descriptor
+            if (match := GRAVE.fullmatch(name)) and (account := _read_note(graves, name)):
+                found.append(Grave(name, account, int(match[1])))
+    return sorted(found, key=lambda grave: grave.name.partition("-")[2], reverse=True)
+
+
+def restore(vhosts: Path, spec: Spec, grave: str, users: Mapping[int, int]) -> None:
+    """Give an account what lies in a grave; what it has now is buried instead.
+
+    `users` says whose files become whose. Subdomains and web users of a domain have graves of their own, and those that
+    are there stay. The grave goes last, so that this can be done again after a crash; one that is gone is no error.
+
+    Raises TreeError when the account has no tree.
+    """
+    with opened(vhosts) as top, _below(top, GRAVES) as graves, _parent(top, spec) as parent:
+        if not _exists(graves, grave):
+            return
+        if _mark(parent, spec) != spec.key:
+            raise TreeError(f"{'/'.join(spec.folder)} is not there yet.")
+        for old, new in users.items():
+            if old != new:
+                _run(graves, ["/bin/chown", "-R", "-h", f"--from={old}", "--", str(new), grave])
+        aside = _dig(graves, spec)
+        if spec.kind == "webuser":
+            os.rename(spec.name, aside, src_dir_fd=parent, dst_dir_fd=graves)
+            os.rename(grave, spec.name, src_dir_fd=graves, dst_dir_fd=parent)
+        else:
+            os.mkdir(aside, 0o700, dir_fd=graves)
+            root_name = spec.folder[-1]
+            with _below(graves, grave) as old_root, _below(graves, aside) as old, _below(parent, root_name) as root:
+                for name in os.listdir(old_root):  # noqa: PTH208 - of a descriptor
+                    if name in _OF_OTHERS or name.endswith((".security", ".account")):
+                        continue
+                    if _exists(root, name):
+                        os.rename(name, name, src_dir_fd=root, dst_dir_fd=old)
+                    os.rename(name, name, src_dir_fd=old_root, dst_dir_fd=root)
+            _delete(graves, grave)
+        _forget(graves, grave)
+
+
+def _dig(graves: int, spec: Spec) -> str:
+    """The name of a new grave, after whose it is has been written down beside it."""
+    now = time.time_ns()
+    grave = f"{spec.key}-{now // 10**9}-{now % 10**9:09}"
+    fd = os.open(f"{grave}.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=graves)
+    with os.fdopen(fd, "w") as stream:
+        json.dump(dataclasses.asdict(spec), stream)
+    return grave
+
+
+def _read_note(graves: int, grave: str) -> dict[str, Any] | None:
+    try:
+        with os.fdopen(os.open(f"{grave}.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=graves)) as stream:
+            account: dict[str, Any] = json.load(stream)
+            return account
+    except (OSError, ValueError):
+        return None
+
+
+def _forget(graves: int, grave: str) -> bool:
+    """Remove what was written down of a grave that is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{grave}.json", dir_fd=graves)
+    return True
+
+
+def _delete(graves: int, name: str) -> bool:
+    """Delete a grave; tells whether it is gone."""
+    return _run(graves, ["/bin/rm", "-rf", "--one-file-system", "--", name])
+
+
+def _run(graves: int, command: Sequence[str]) -> bool:
+    """Run a program on a grave; tells whether it did all of its work.
+
+    Such a program knows trees of any depth: a customer makes one that is deeper than Python's stack and than hostd
     has descriptors.
     """
     done = subprocess.run(
-        ["/bin/rm", "-rf", "--one-file-system", "--", name],
+        command,
         cwd=f"/proc/{os.getpid()}/fd/{graves}",
         env={"LANG": "C.UTF-8"},
         stdin=subprocess.DEVNULL,

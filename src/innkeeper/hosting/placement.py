@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from innkeeper.hostd.hosting_accounts import BIGGEST_ID, Hosting, Spec, document_root
 from innkeeper.hosting.models import FTPAccount, HostingProperty, Site, SubdomainUser, WebUser
 
+RETENTION = "hosting_retention_days"
+"""The setting of how long the files of removed accounts are kept."""
+
 _HOSTINGS: dict[str, Hosting] = {Site.Hosting.VIRTUAL: "virtual", Site.Hosting.FRAME_FORWARDING: "frame"}
 
 

@@ -45,6 +45,13 @@ def place_hosting(webspace_id: int) -> None:
     place_hosting_task.enqueue([webspace_id])
 
 
+def restore_tree(webspace_id: int, key: str, grave: str) -> None:
+    """Put what lies in a grave in the place of what a hosting account has, soon after the commit."""
+    from innkeeper.jobs.hosting import restore_tree_task
+
+    restore_tree_task.enqueue(webspace_id, key, grave)
+
+
 def make_home(webspace_id: int, home: str) -> None:
     """Make the folder of an FTP account below a webspace's root, soon after the commit, if it is not there."""
     from innkeeper.jobs.hosting import make_home_task

@@ -17,19 +17,19 @@ from django.db import transaction
 from django.utils import timezone
 from django_tasks import task
 
+from innkeeper.core.serversettings import read_setting
 from innkeeper.hostd.client import Client
 from innkeeper.hostd.file_client import FileRefusedError, Files
 from innkeeper.hostd.file_requests import HostingOf
 from innkeeper.hostd.hosting_accounts import Spec
 from innkeeper.hosting.models import PlacedTree, PlacedUser, Site, Webspace
-from innkeeper.hosting.placement import hosting_accounts, system_users
+from innkeeper.hosting.placement import RETENTION, hosting_accounts, system_users
 from innkeeper.jobs.backend import HOSTING
 from innkeeper.jobs.services import services
 
 logger = logging.getLogger("innkeeper.jobs")
 
 WEBSPACES_BATCH = 200
-GRAVE_DAYS = 7
 ASK_AGAIN = timedelta(seconds=5)
 
 
@@ -72,11 +72,19 @@ def make_home_task(webspace_id: int, home: str) -> None:
                 raise
 
 
+@task(queue_name=HOSTING, lease_s=1_800, tries=12)
+def restore_tree_task(webspace_id: int, key: str, grave: str) -> None:
+    """Put what lies in a grave in the place of what an account has."""
+    spec = next((spec for spec in hosting_accounts([webspace_id]) if spec.key == key), None)
+    if spec is not None and services().restore_tree(spec, grave) is not None:
+        restore_tree_task.using(run_after=timezone.now() + ASK_AGAIN).enqueue(webspace_id, key, grave)
+
+
 @task(queue_name=HOSTING, lease_s=3_600)
 def empty_tree_graves() -> None:
     """Delete the trees of accounts that were removed some days ago."""
     hostd = services()
-    while hostd.empty_tree_grave(GRAVE_DAYS * 86_400):
+    while hostd.empty_tree_grave(int(read_setting(RETENTION)) * 86_400):
         pass
 
 
@@ -150,11 +158,11 @@ def _note(webspace_ids: list[int]) -> _State:
 
 
 def _bury(hostd: Client, state: _State) -> dict[str, str]:
-    """Take away what is gone: domains first, with all that lies in them."""
+    """Take away what is gone: domains last, so that what lies in them has graves of its own and can be restored."""
     gone = [spec for key, (spec, _) in state.placed.items() if key not in state.specs]
     if not gone:
         return {}
-    gone.sort(key=lambda spec: spec.kind != "domain")
+    gone.sort(key=lambda spec: spec.kind == "domain")
     places = []
     for spec in gone:
         places.append(spec)

@@ -51,6 +51,15 @@ def test_webspaces_and_sites(panel: Panel) -> None:
     assert "shop.test" not in panel.ok("webspace", "list").out
 
 
+def test_how_long_files_of_removed_accounts_are_kept(panel: Panel) -> None:
+    assert panel.ok("site", "retention").out == "the files of removed hosting accounts are kept for 7 days\n"
+    assert "for 30 days" in panel.ok("site", "retention", "30").out
+    assert panel.run("site", "retention", "0").code == 7
+    assert "for 7 days" in panel.ok("site", "retention", "7").out
+    assert panel.run("site", "restore", "nobody.test").code == 3
+    assert "Try again" in panel.run("site", "removed").err, "nobody is there who could be asked"
+
+
 def test_additional_write_permissions_of_a_site_are_switched(panel: Panel) -> None:
     panel.ok(
         "webspace", "create", "written.test", "--login", "written", "--password-stdin", stdin="Kx4!paper-Moon"

@@ -5,6 +5,7 @@ from innkeeper.hosting.operations.ftp_accounts import create_ftp_account, remove
 from innkeeper.hosting.operations.removal import remove_site, remove_webspace, remove_webspaces
 from innkeeper.hosting.operations.sites import create_site, update_site
 from innkeeper.hosting.operations.status import inherit_status
+from innkeeper.hosting.operations.trees import removed_trees, restore_files, set_hosting_retention
 from innkeeper.hosting.operations.web_users import (
     create_web_user,
     remove_web_user,
@@ -25,6 +26,9 @@ __all__ = [
     "remove_web_user",
     "remove_webspace",
     "remove_webspaces",
+    "removed_trees",
+    "restore_files",
+    "set_hosting_retention",
     "set_web_user_scripts",
     "update_ftp_account",
     "update_site",

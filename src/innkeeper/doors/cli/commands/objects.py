@@ -48,6 +48,26 @@ def show(options: Namespace, command: str, arguments: dict[str, Any]) -> int:
     return 0
 
 
+def restored(options: Namespace, kind: str, key: str) -> int:
+    """Bring files of a removed account back, and say from when they are."""
+    arguments = {key: getattr(options, key)} | ({"grave": options.grave} if options.grave else {})
+    done = f"the files of {{{key}}} that were removed at {{removed_at}} come back; what was there is kept like them"
+    return change(options, f"{kind}.restore", arguments, done)
+
+
+def restoring(key: str, what: str) -> Callable[[Parser], None]:
+    """The arguments of that."""
+
+    def arguments(parser: Parser) -> None:
+        parser.add_argument(key, metavar=key.upper(), help=f"{what} that has its place now")
+        parser.add_argument(
+            "--from", dest="grave", metavar="GRAVE", help="which, as `site removed` lists them (default: the newest)"
+        )
+        plan(parser)
+
+    return arguments
+
+
 def password(parser: Parser) -> None:
     """The option of a password; else it comes from the environment."""
     parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")

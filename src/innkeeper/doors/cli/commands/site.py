@@ -52,6 +52,24 @@ def _list(options: Namespace) -> int:
     return objects.show_rows(options, "site.list", {"webspace": options.webspace}, "sites", shown)
 
 
+def _removed(options: Namespace) -> int:
+    def shown(row: dict[str, Any]) -> str:
+        return f"{row['grave']:<32} {row['folder']:<40} removed {row['removed_at']}, kept until {row['kept_until']}"
+
+    return objects.show_rows(options, "site.removed", {}, "removed", shown)
+
+
+def _kept(parser: Parser) -> None:
+    parser.add_argument("days", nargs="?", metavar="DAYS", help="keep them for so many days")
+    objects.plan(parser)
+
+
+def _retention(options: Namespace) -> int:
+    arguments = {} if options.days is None else {"days": options.days}
+    done = "the files of removed hosting accounts are kept for {days} days"
+    return objects.change(options, "site.retention", arguments, done)
+
+
 COMMANDS = {
     "create": Command("Create a site in a webspace.", _new, _create),
     "hosting": Command("Change settings of a site's web hosting.", _settings, _hosting),
@@ -60,6 +78,15 @@ COMMANDS = {
         lambda parser: parser.add_argument("--webspace", metavar="NAME", help="name or id of a webspace"),
         _list,
     ),
+    "removed": Command(
+        "List the files of removed sites, subdomains and web users that can come back.", lambda parser: None, _removed
+    ),
+    "restore": Command(
+        "Bring the files of a removed site or subdomain back.",
+        objects.restoring("name", "name or id of the site"),
+        lambda options: objects.restored(options, "site", "name"),
+    ),
+    "retention": Command("Show or set for how long the files of removed hosting accounts are kept.", _kept, _retention),
     **objects.life("site", "name", " with its mail"),
 }
 

@@ -61,6 +61,11 @@ COMMANDS = {
     "info": Command(
         "Show a web user.", _named, lambda options: objects.show(options, "webuser.info", {"login": options.login})
     ),
+    "restore": Command(
+        "Bring the files of a removed web user back.",
+        objects.restoring("login", "login or id of the web user"),
+        lambda options: objects.restored(options, "webuser", "login"),
+    ),
     "remove": Command(
         "Remove a web user; his files are kept for some days.",
         _removed,

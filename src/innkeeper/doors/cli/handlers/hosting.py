@@ -15,10 +15,12 @@ from innkeeper.accounts.queries import find_customer, find_owner, visible_custom
 from innkeeper.core import status
 from innkeeper.core.actor import Actor
 from innkeeper.core.errors import InvalidValue, Malformed
+from innkeeper.core.serversettings import read_setting
 from innkeeper.doors.cli.handlers import Handler, Request, Result
 from innkeeper.hosting import operations as hosting
 from innkeeper.hosting.catalogue import LIMITS
 from innkeeper.hosting.models import Site, Webspace
+from innkeeper.hosting.placement import RETENTION
 from innkeeper.hosting.queries import find_site, find_webspace, limits_of, visible_sites, visible_webspaces
 from innkeeper.hosting.requests import (
     NO_MAIL_CHANGES,
@@ -247,6 +249,41 @@ def change_site_hosting(request: Request) -> Result:
     return {"name": site.name}
 
 
+def restore_site(request: Request) -> Result:
+    """Bring the files of a removed site or subdomain back into the one of its name."""
+    site = _site(request)
+    if site.webspace_id is None:
+        raise InvalidValue(f"{site.name} has no webspace, so it has no files.", field="name")
+    grave = request.optional_text("grave")
+    found = hosting.restore_files(request.actor, site.webspace_id, (f"s{site.pk}", f"d{site.pk}"), grave)
+    return {"name": site.name, "grave": found.grave, "removed_at": found.removed_at.isoformat()}
+
+
+def removed_sites(request: Request) -> Result:
+    """List what was taken away of hosting accounts and can be brought back."""
+    request.send_rows(
+        [
+            {
+                "grave": tree.grave,
+                "kind": tree.kind,
+                "folder": tree.folder,
+                "removed_at": tree.removed_at.isoformat(),
+                "kept_until": tree.kept_until.isoformat(),
+            }
+            for tree in hosting.removed_trees(request.actor)
+        ]
+    )
+    return {}
+
+
+def site_retention(request: Request) -> Result:
+    """Show or set for how many days the files of removed hosting accounts are kept."""
+    days = request.optional_text("days")
+    if days is not None:
+        hosting.set_hosting_retention(request.actor, days)
+    return {"days": int(read_setting(RETENTION))}
+
+
 def suspend_site(request: Request) -> Result:
     """Suspend a site, or activate it again."""
     site = _site(request)
@@ -325,4 +362,7 @@ HANDLERS: dict[str, Handler] = {
     "site.update": update_site,
     "site.info": site_info,
     "site.hosting": change_site_hosting,
+    "site.restore": restore_site,
+    "site.removed": removed_sites,
+    "site.retention": site_retention,
 }

@@ -172,6 +172,16 @@ def remove_web_user(request: Request) -> Result:
     return {"login": user.login}
 
 
+def restore_web_user(request: Request) -> Result:
+    """Bring the files of a removed web user back to the one of his name."""
+    user = _web_user(request)
+    site = find_site(request.actor, id=user.site_id)
+    if site.webspace_id is None:
+        raise NotFound("Web user does not exist")
+    found = hosting.restore_files(request.actor, site.webspace_id, (f"u{user.pk}",), request.optional_text("grave"))
+    return {"login": user.login, "grave": found.grave, "removed_at": found.removed_at.isoformat()}
+
+
 def list_web_users(request: Request) -> Result:
     """The web users of a domain, or all, by login, as rows."""
     found = visible_web_users(request.actor).order_by("login")
@@ -275,6 +285,7 @@ HANDLERS: dict[str, Handler] = {
     "webuser.create": create_web_user,
     "webuser.update": update_web_user,
     "webuser.remove": remove_web_user,
+    "webuser.restore": restore_web_user,
     "webuser.list": list_web_users,
     "webuser.info": show_web_user,
     "ftp-account.create": create_ftp_account,
