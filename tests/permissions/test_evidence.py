@@ -255,6 +255,9 @@ DISK_ROWS = [
     ("Windows\\TEMP", "psacln", "r-x", "/tmp"),
     ("Windows\\TEMP", "psaserv", "r-x", "/tmp"),
     ("Windows\\TEMP", "NETWORK SERVICE", "r-x", "/tmp"),
+    # What was removed lies there: it is no account's to look at.
+    ("RECYCLER", "psaadm", "---", "vhosts/.graves"),
+    ("RECYCLER", "psacln", "---", "vhosts/.graves"),
     ("%plesk_dir%", "psaadm", RX, "program"),
     ("%plesk_dir%", "psacln", NONE, "program"),
     ("%plesk_dir%", "psaserv", NONE, "program"),
@@ -266,11 +269,8 @@ DISK_ROWS = [
     ("%plesk_vhosts%", "psaserv", "--x", "vhosts"),
     ("%plesk_vhosts%", "NETWORK SERVICE", "--x", "vhosts"),
 ]
-KEPT = [
-    ("Documents and Settings", "-", "the system's own", "/home: no rule, the distribution's", "exactly"),
-    ("Windows", "-", "the system's own", "/etc, /var: no rule, the distribution's", "exactly"),
-    ("RECYCLER", "psaadm, psacln", "no reading", "there is no such folder", "exactly"),
-]
+# Places of which the table says that the system's defaults stay: a folder that no rule names, with what lies in it.
+KEPT = [("Documents and Settings", "home"), ("Windows", "system")]
 USERS = {"DomainUser": "bin", "AnonymousDomainUser": "www-data", "FtpSubaccounts": "news"}
 DOCS_ROWS = [
     # account, system account, what the table says of folder, file in it, and the folder's removal
@@ -323,6 +323,11 @@ def held(wanted: str, seen: str) -> str:
 def disk_rows(server: Layout) -> list[Row]:
     make(server.root, "program/module.py", "bin/tool", "vhosts/example.com/")
     (server.root / "bin").chmod(0o711)  # as `up` makes it
+    (server.vhosts / ".graves").mkdir(mode=0o700)
+    make(server.root, *(f"{where}/of-somebody" for _, where in KEPT))
+    (server.root / "home").chmod(0o751)
+    (server.root / "home/of-somebody").chmod(0o640)
+    before = {where: kept(server.root / where) for _, where in KEPT}
     (server.root / "bin/tool").chmod(0o755)
     running.run(server, disk.policy(server), server.root, disk.files(server), How())
     files = {"program": "program/module.py", "bin": "bin/tool"}
@@ -333,7 +338,22 @@ def disk_rows(server: Layout) -> list[Row]:
         if where in files:
             seen += " " + letters(ACCOUNTS[account], server.root / files[where])
         rows.append((place, account, f"`{wanted}`", f"`{where}`: `{seen}`", held(wanted, seen)))
-    return rows + KEPT
+    for place, where in KEPT:
+        after = kept(server.root / where)
+        told = "; ".join(dict.fromkeys(after.values()))
+        is_same = after == before[where]
+        rows.append(
+            (place, "each", "the system's own", f"`{where}`: `{told}`, as before", "exactly" if is_same else "-")
+        )
+    return rows
+
+
+def kept(folder: Path) -> dict[str, str]:
+    """What each account can do with a folder and the file in it."""
+    return {
+        account: f"{letters(user, folder)} {letters(user, folder / 'of-somebody')}"
+        for account, user in ACCOUNTS.items()
+    }
 
 
 def docs_rows(server: Layout) -> list[Row]:

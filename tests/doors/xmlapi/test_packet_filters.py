@@ -60,3 +60,16 @@ def test_ten_thousand_keys_are_looked_up_together() -> None:
     answer, statements = ask(f"<packet><site><get><filter>{keys}</filter><dataset/></get></site></packet>")
     assert len(answer.findall("site/get/result")) == 10_000
     assert statements < 40
+
+
+def test_a_subdomain_is_renamed_by_its_id() -> None:
+    packet_world.build()
+    added, _ = ask("<packet><subdomain><add><parent>example.test</parent><name>shop</name></add></subdomain></packet>")
+    pk = added.findtext("subdomain/add/result/id")
+    answer, _ = ask(
+        f"<packet><subdomain><rename><id>{pk}</id><name>store</name></rename>"
+        f"<get><filter><id>{pk}</id></filter></get></subdomain></packet>"
+    )
+    (renamed,) = answer.findall("subdomain/rename/result")
+    assert [(child.tag, child.text) for child in renamed] == [("status", "ok")]
+    assert answer.findtext("subdomain/get/result/data/name") == "store.example.test"
