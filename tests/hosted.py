@@ -79,13 +79,15 @@ class OnlyFiles:
         self.files = FileActions(instance)
 
     def do(self, request: Request, client: socket.socket | None = None) -> Any:
-        return self.files.do(request)  # type: ignore[arg-type]
+        return self.files.do(request, client)  # type: ignore[arg-type]
 
 
 @contextmanager
 def hosting_machine() -> Iterator[Hosted]:
     """Make the user and serve hostd's socket. The accounts' ids do not matter: all have the one user."""
     from pytest import MonkeyPatch
+
+    from innkeeper.hosting.operations.file_work import carry_out
 
     folder = Path(tempfile.mkdtemp(prefix="ik-"))
     folder.chmod(0o700)
@@ -104,6 +106,9 @@ def hosting_machine() -> Iterator[Hosted]:
             thread.start()
             client = Client(folder / "hostd.sock")
             patch.setattr("innkeeper.hosting.files.services", lambda: client)
+            # There is no worker: what takes its time is done where it is asked for.
+            patch.setattr("innkeeper.hosting.operations.file_work.services", lambda: client)
+            patch.setattr("innkeeper.jobs.effects.work_on_files", carry_out)
             yield Hosted(layout, user, client)
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()

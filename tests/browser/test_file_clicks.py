@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from innkeeper.accounts.models import Account
-from innkeeper.hosting.models import Site
+from innkeeper.hosting.models import FileWork, Site
 from tests.browser.test_panel import LOOKS, violations
 from tests.hosted import Hosted, hosting_machine
 
@@ -40,6 +42,20 @@ def root(machine: Hosted, site: Site) -> Path:
     return root
 
 
+def going_on(site: Site) -> FileWork:
+    """A copy that is on its way."""
+    counts = {"objects": 1_200, "of_objects": 5_000, "bytes": 2 << 20, "of_bytes": 9 << 20, "at": 0, "end": 0}
+    return FileWork.objects.create(
+        site=site,
+        op="files_copy_all",
+        wanted=json.dumps({"path": ["httpdocs"], "names": ["pictures"], "target": ["private"]}),
+        asked_by="{}",
+        detail="",
+        come=json.dumps(counts),
+        created_at=timezone.now(),
+    )
+
+
 def look(page: Page, name: str, scheme: str, width: int) -> None:
     """Keep a picture of the page, where somebody wants to look at it."""
     if SHOTS:
@@ -57,8 +73,8 @@ def test_no_page_of_files_has_an_accessibility_violation(
     page.goto(f"/files/{site.pk}/?path=httpdocs")
     look(page, "folder", scheme, width)
     page.get_by_text("Upload files").click()
-    page.get_by_text("New folder").click()
-    page.get_by_label("Name of the folder").fill("a/b")
+    page.get_by_text("New folder or file").click()
+    page.get_by_label("Name", exact=True).fill("a/b")
     page.get_by_role("button", name="Make folder").click()
     expect(page.get_by_role("alert")).to_contain_text("no slash")
     found += violations(page)
@@ -74,12 +90,31 @@ def test_no_page_of_files_has_an_accessibility_violation(
         ("sites", "?all=1"),
         ("critical", f"{site.pk}/rights/?path=httpdocs"),
         ("rename", f"{site.pk}/rename/?path=httpdocs/blog"),
+        ("unpack", f"{site.pk}/unpack/?path=httpdocs/old.zip"),
+        ("edit", f"{site.pk}/edit/?path=httpdocs/index.html"),
     ):
         page.goto(f"/files/{path}")
         look(page, name, scheme, width)
         found += violations(page)
     page.goto(f"/files/{site.pk}/?path=httpdocs")
     page.get_by_label("Select index.html").check()
+    page.get_by_role("button", name="Move or copy").click()
+    look(page, "place", scheme, width)
+    found += violations(page)
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    page.get_by_label("Select index.html").check()
+    page.get_by_role("button", name="Pack").click()
+    expect(page.get_by_text("index.html.zip was made.")).to_be_visible()
+    going_on(site)
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    expect(page.get_by_text("1200 of 5000 objects, 2 MB")).to_be_visible()
+    look(page, "work", scheme, width)
+    found += violations(page)
+    page.goto(f"/files/{site.pk}/work/")
+    look(page, "works", scheme, width)
+    found += violations(page)
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    page.get_by_label("Select index.html", exact=True).check()
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("1 object went to the trash.")).to_be_visible()
     page.goto(f"/files/{site.pk}/trash/")
@@ -88,7 +123,13 @@ def test_no_page_of_files_has_an_accessibility_violation(
     assert found == []
 
 
-@pytest.mark.parametrize("path", ["{}/?path=httpdocs", "{}/trash/", "{}/rights/?path=httpdocs/blog"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "{}/?path=httpdocs", "{}/trash/", "{}/rights/?path=httpdocs/blog", "{}/work/",
+        "{}/edit/?path=httpdocs/index.html",
+    ],
+)  # fmt: skip
 def test_no_page_of_files_scrolls_sideways_on_a_phone(path: str, open_page: Open, site: Site, root: Path) -> None:
     page = open_page("alice", width=320)
     page.goto("/files/" + path.format(site.pk))
@@ -108,19 +149,54 @@ def test_files_go_up_in_parts_with_progress(open_page: Open, site: Site, root: P
     page.get_by_role("button", name="Upload", exact=True).click()
     rows = page.get_by_role("list", name="Progress").get_by_role("listitem")
     expect(rows.nth(0)).to_contain_text("Uploaded")
-    expect(rows.nth(1)).to_contain_text("Something of this name is there already.")
+    ask = rows.nth(1).get_by_role("group", name="There is something of this name already.")
+    expect(ask.get_by_role("button", name="Replace it")).to_be_focused()
+    assert (root / "httpdocs/index.html").stat().st_size == 5_310
+    with page.expect_navigation():
+        ask.get_by_role("button", name="Keep both").click()
+    assert (root / "httpdocs/index (2).html").read_bytes() == b"new"
     assert len(parts) == 4  # three of the film, one of the page
     assert (root / "httpdocs/film.mp4").read_bytes() == data
     assert (root / "httpdocs/index.html").stat().st_size == 5_310
-    page.get_by_label("Replace files of the same name").check()
-    page.get_by_label("Files", exact=True).set_input_files([tmp_path / "index.html"])
+    page.get_by_text("Upload files").click()
+    page.get_by_label("Files", exact=True).set_input_files([tmp_path / "index.html", tmp_path / "film.mp4"])
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.get_by_label("Do the same with all others").check()
     with page.expect_navigation():
-        page.get_by_role("button", name="Upload", exact=True).click()
+        page.get_by_role("button", name="Replace it").press("Enter")
     assert (root / "httpdocs/index.html").read_bytes() == b"new"
     expect(page.get_by_role("link", name="film.mp4", exact=True)).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="film.mp4", exact=True).click()
     assert Path(download.value.path()).read_bytes() == data
+
+
+def test_work_is_watched_and_a_folder_is_chosen_by_keys(
+    open_page: Open, site: Site, root: Path, tmp_path: Path
+) -> None:
+    page = open_page("alice")
+    work = going_on(site)
+    page.goto(f"/files/{site.pk}/?path=httpdocs")
+    bar = page.get_by_role("progressbar", name="Copying pictures to /private")
+    expect(bar).to_have_attribute("value", "222")
+    counts = json.loads(work.come) | {"objects": 4_000, "bytes": 9 << 20}
+    FileWork.objects.update(come=json.dumps(counts))
+    expect(page.get_by_text("4000 of 5000 objects, 9 MB")).to_be_visible()
+    done = {"names": ["pictures"], "objects": 5_000, "bytes": 9 << 20, "left_out": 0, "examples": []}
+    FileWork.objects.update(ended_at=timezone.now(), result=json.dumps(done))
+    expect(page.get_by_text("1 object was copied.", exact=True)).to_be_visible()
+    expect(page.locator("#announcer")).to_have_text("Copying pictures to /private: 1 object was copied.")
+    page.get_by_label("Select index.html").check()
+    page.get_by_role("button", name="Move or copy").press("Enter")
+    page.get_by_role("button", name="blog").press("Enter")
+    expect(page.get_by_label("Into the folder")).to_have_value("/httpdocs/blog")
+    page.get_by_role("button", name="Move here").press("Enter")
+    expect(page.get_by_text("1 object was moved.")).to_be_visible()
+    page.get_by_role("link", name="Edit index.html").press("Enter")
+    page.get_by_label("Text").fill("by hand")
+    page.get_by_role("button", name="Save").press("Enter")
+    expect(page.get_by_text("index.html was saved.")).to_be_visible()
+    assert (root / "httpdocs/blog/index.html").read_text() == "by hand"
 
 
 def test_a_dropped_file_goes_up(open_page: Open, site: Site, root: Path) -> None:
@@ -172,6 +248,17 @@ def test_the_dialog_sets_a_rule_and_tells_its_effect(open_page: Open, site: Site
     dialog.get_by_label("Deny Read and execute").check()
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_text("1 object has other rights now.")).to_be_visible()
+    expect(answers.nth(1)).to_contain_text("No")
+    dialog.get_by_role("button", name="Undo").click()
+    expect(dialog.get_by_text("Undone. 1 object is as it was.")).to_be_visible()
+    dialog.get_by_role("link", name="Permissions").click()
+    dialog.get_by_role("link", name="www-data", exact=True).click()
+    expect(dialog.get_by_text("Effective rights of www-data")).to_be_visible()
+    expect(answers.nth(1)).to_contain_text("Yes")
+    dialog.get_by_label("Deny Write").check()
+    dialog.get_by_label("Allow Read and execute").uncheck()
+    dialog.get_by_label("Allow Read", exact=True).uncheck()
+    dialog.get_by_role("button", name="Save").click()
     expect(answers.nth(1)).to_contain_text("No")
     dialog.get_by_role("button", name="Take the own rule back").click()
     expect(answers.nth(1)).to_contain_text("Yes")

@@ -6,14 +6,17 @@ import os
 import pwd
 import subprocess
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from innkeeper.hostd.client import HostdError
 from innkeeper.hostd.file_client import FileRefusedError, Files, RightsRule
 from innkeeper.hostd.file_requests import HostingOf
 from innkeeper.permissions.nt import sid as sids
+from innkeeper.permissions.server import hosting
 from tests.hosted import Hosted, hosting_machine
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes a system user: run as root")
@@ -61,6 +64,10 @@ def refusal(call: Any, *args: Any) -> str:
     return refused.value.code
 
 
+def set_rights(files: Files, path: tuple[str, ...], rule: RightsRule) -> Any:
+    return files.work("files_set_rights", path=path, who="alice", **asdict(rule))
+
+
 def test_rights_are_told_with_their_origin(files: Files, machine: Hosted) -> None:
     told = files.rights(("httpdocs", "blog"))
     names = [account["name"] for account in told["accounts"]]
@@ -95,24 +102,24 @@ def test_effective_rights_are_what_the_kernel_says(
 
 def test_an_owner_denies_and_allows_and_takes_it_back(files: Files, root: Path) -> None:
     blog = root / "httpdocs/blog"
-    done = files.set_rights(("httpdocs", "blog"), RightsRule(WEB, 0, FULL, "ThisFolderSubfoldersAndFiles"), "alice")
+    done = set_rights(files, ("httpdocs", "blog"), RightsRule(WEB, 0, FULL, "ThisFolderSubfoldersAndFiles"))
     assert done["changed"] == 2 and done["run"]
     assert not may("www-data", "-r", blog / "post")
     (own,) = [account["own"] for account in files.rights(("httpdocs", "blog"))["accounts"] if account["sid"] == WEB]
     assert own == {"allow": 0, "deny": 0x27, "applies": "ThisFolderSubfoldersAndFiles"}
     assert blog.stat().st_uid != 0  # he who denies it can also take it back
-    files.set_rights(("httpdocs", "blog"), RightsRule(WEB, READ | WRITE, 0, "ThisFolderSubfoldersAndFiles"), "alice")
+    set_rights(files, ("httpdocs", "blog"), RightsRule(WEB, READ | WRITE, 0, "ThisFolderSubfoldersAndFiles"))
     assert may("www-data", "-w", blog / "post")
     assert (root / ".security").read_text().count('SubPath="example.test\\httpdocs\\blog"') == 1
-    files.set_rights(("httpdocs", "blog"), RightsRule(WEB, 0, 0, "ThisObjectOnly"), "alice")
+    set_rights(files, ("httpdocs", "blog"), RightsRule(WEB, 0, 0, "ThisObjectOnly"))
     assert may("www-data", "-r", blog / "post") and not may("www-data", "-w", blog / "post")
     assert "httpdocs\\blog" not in (root / ".security").read_text()
-    assert files.set_rights(("httpdocs", "blog"), RightsRule(WEB, 0, 0, "ThisObjectOnly"), "alice")["changed"] == 0
+    assert set_rights(files, ("httpdocs", "blog"), RightsRule(WEB, 0, 0, "ThisObjectOnly"))["changed"] == 0
 
 
 def test_a_file_gets_a_rule_of_its_own(files: Files, root: Path) -> None:
     rule = RightsRule(WEB, 0, READ, "ThisFolderSubfoldersAndFiles")
-    files.set_rights(("httpdocs", "blog", "post"), rule, "alice")
+    set_rights(files, ("httpdocs", "blog", "post"), rule)
     assert not may("www-data", "-r", root / "httpdocs/blog/post")
     assert may("www-data", "-r", root / "httpdocs/blog")
 
@@ -138,7 +145,7 @@ def test_critical_objects_are_refused_with_the_reason(
         (root / "httpdocs" / path[-1]).touch()
         machine.own(root / "httpdocs" / path[-1])
     before = (root / ".security").read_bytes()
-    assert refusal(files.set_rights, path, RightsRule(WEB, FULL, 0, "ThisObjectOnly"), "alice") == code
+    assert refusal(set_rights, files, path, RightsRule(WEB, FULL, 0, "ThisObjectOnly")) == code
     assert (root / ".security").read_bytes() == before
     if code != "missing":
         assert files.rights(path)["critical"] == code
@@ -156,7 +163,7 @@ def test_what_the_account_can_pass_but_not_read_is_told_too(files: Files, root: 
 def test_nobody_gives_rights_to_whom_the_account_does_not_know(files: Files, root: Path) -> None:
     for sid in (sids.user(0), sids.group(0), sids.user(pwd.getpwnam("man").pw_uid), "S-1-5-32-544"):
         rule = RightsRule(sid, FULL, 0, "ThisObjectOnly")
-        assert refusal(files.set_rights, ("httpdocs", "blog"), rule, "alice") == "account"
+        assert refusal(set_rights, files, ("httpdocs", "blog"), rule) == "account"
 
 
 @pytest.mark.parametrize("path", [("httpdocs", "blog"), ("httpdocs", "blog", "post")])
@@ -169,7 +176,7 @@ def test_an_owner_cannot_shut_the_site_out_of_its_own_files(
         RightsRule(own, 0, READ, "ThisFolderSubfoldersAndFiles"),
         RightsRule(sids.EVERYONE, 0, FULL, "ThisObjectOnly"),
     ):
-        assert refusal(files.set_rights, path, rule, "alice") == "self"
+        assert refusal(set_rights, files, path, rule) == "self"
         assert (root / ".security").read_bytes() == before
         assert files.rights(path)["drift"] is False
 
@@ -179,7 +186,7 @@ def test_rules_of_a_domain_are_those_of_its_webspace(files: Files, machine: Host
         patch.setattr("innkeeper.hostd.rights.user_name", lambda _instance, key: f"other-{key}")
         assert refusal(files.rights, ("httpdocs",)) == "no-rules"
         rule = RightsRule(WEB, FULL, 0, "ThisObjectOnly")
-        assert refusal(files.set_rights, ("httpdocs", "blog"), rule, "alice") == "no-rules"
+        assert refusal(set_rights, files, ("httpdocs", "blog"), rule) == "no-rules"
 
 
 def test_broken_rules_are_named_and_nothing_is_changed(files: Files, root: Path) -> None:
@@ -187,5 +194,59 @@ def test_broken_rules_are_named_and_nothing_is_changed(files: Files, root: Path)
     (root / ".security").write_text(text.replace('EntryFlags="0x140"', 'EntryFlags="0x999"', 1))
     assert refusal(files.rights, ("httpdocs", "blog")) == "rules-broken"
     rule = RightsRule(WEB, 0, READ, "ThisObjectOnly")
-    assert refusal(files.set_rights, ("httpdocs", "blog"), rule, "alice") == "rules-broken"
+    assert refusal(set_rights, files, ("httpdocs", "blog"), rule) == "rules-broken"
     assert may("www-data", "-r", root / "httpdocs/blog/post")
+
+
+def test_a_rule_is_undone_with_all_that_it_changed(files: Files, root: Path) -> None:
+    blog, before = root / "httpdocs/blog", (root / ".security").read_bytes()
+    subprocess.run(["setfacl", "-m", "u:news:r", blog / "post"], check=True)  # what was set by hand comes back too
+    rule = RightsRule(WEB, 0, FULL, "ThisFolderSubfoldersAndFiles")
+    done = set_rights(files, ("httpdocs", "blog"), rule)
+    assert done["changed"] == 2
+    assert not may("www-data", "-r", blog / "post")
+    undoing = {"path": ("httpdocs", "blog"), "run": done["run"], "version": done["version"], "who": "alice"}
+    assert files.work("files_undo_rights", **undoing)["changed"] == 2
+    assert (root / ".security").read_bytes() == before
+    assert may("www-data", "-r", blog / "post")
+    told = subprocess.run(["getfacl", "-cp", blog / "post"], check=True, capture_output=True, text=True)
+    assert "user:news:r--" in told.stdout
+    assert files.work("files_undo_rights", **undoing)["changed"] == 0  # as after a crash between its steps
+
+
+def test_what_was_changed_since_is_not_undone(files: Files, root: Path, machine: Hosted) -> None:
+    blog = ("httpdocs", "blog")
+    first = set_rights(files, blog, RightsRule(WEB, 0, FULL, "ThisFolderSubfoldersAndFiles"))
+    undoing = {"path": blog, "run": first["run"], "version": first["version"], "who": "alice"}
+    second = set_rights(files, blog, RightsRule(WEB, READ, 0, "ThisFolderSubfoldersAndFiles"))
+    kept = (root / ".security").read_bytes()
+    assert refusal(lambda: files.work("files_undo_rights", **undoing)) == "changed-since"
+    for bad in ({"run": "20260101T000000Z-000000"}, {"version": 900}):
+        undone = undoing | {"version": second["version"]} | bad
+        assert refusal(lambda undone=undone: files.work("files_undo_rights", **undone)) in ("no-run", "rules-broken")
+    machine.tree("other.test")
+    machine.rule("other.test")
+    others = Files(machine.client, HostingOf(18, "other.test"))
+    (machine.vhosts / "other.test/httpdocs/x").mkdir()
+    machine.own(machine.vhosts / "other.test/httpdocs/x")
+    stranger = set_rights(others, ("httpdocs", "x"), RightsRule(WEB, 0, FULL, "ThisObjectOnly"))
+    foreign = undoing | {"run": stranger["run"], "version": second["version"]}
+    assert refusal(lambda: files.work("files_undo_rights", **foreign)) == "no-run"
+    assert (root / ".security").read_bytes() == kept
+
+
+def test_a_rule_that_was_cut_off_is_applied_when_it_is_asked_for_again(
+    files: Files, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = RightsRule(WEB, 0, FULL, "ThisFolderSubfoldersAndFiles")
+
+    def killed(*_args: Any, **_kwargs: Any) -> Any:
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hosting, "apply_to", killed)
+        with pytest.raises(HostdError):
+            set_rights(files, ("httpdocs", "blog"), rule)
+    assert may("www-data", "-r", root / "httpdocs/blog/post")
+    assert set_rights(files, ("httpdocs", "blog"), rule)["changed"] == 2
+    assert not may("www-data", "-r", root / "httpdocs/blog/post")

@@ -96,7 +96,9 @@ INSTALLED_APPS = [
     "innkeeper.doors.panel",
 ]
 
-TASKS = {"default": {"BACKEND": "innkeeper.jobs.backend.JobBackend", "QUEUES": ["prompt", "hosting", "upkeep"]}}
+TASKS = {
+    "default": {"BACKEND": "innkeeper.jobs.backend.JobBackend", "QUEUES": ["prompt", "hosting", "files", "upkeep"]}
+}
 
 MIDDLEWARE = [
     "innkeeper.doors.panel.headers.HeadersMiddleware",

@@ -67,7 +67,7 @@ class Actions:
             case requests.RunHandler():
                 return self.handlers.run(request, client)
             case FileRequest():
-                return self._files.do(request)
+                return self._files.do(request, client)
 
     def _kick(self, usernames: tuple[str, ...]) -> int:
         ended = sessions.end(self._instance, usernames)

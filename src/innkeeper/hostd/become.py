@@ -26,8 +26,13 @@ GRACE_S = 2.0
 _PR_SET_NO_NEW_PRIVS = 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
+TOLD_EVERY_S = 0.3
+
 # What the work answers: a JSON value, and descriptors that it opened.
 Answer = tuple[Any, Sequence[int]]
+
+# Takes how far long work has come: counts by their names. It costs next to nothing, and passes on one now and then.
+Tell = Callable[[dict[str, int]], None]
 
 
 class ChildFailedError(RuntimeError):
@@ -57,13 +62,23 @@ class Identity:
         return cls(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(name, entry.pw_gid)))
 
 
-def run_as(identity: Identity, work: Callable[[], Answer], *, keep: Sequence[int] = (), seconds: float = 10) -> Answer:
+def run_as(
+    identity: Identity,
+    work: Callable[[Tell], Answer],
+    *,
+    keep: Sequence[int] = (),
+    seconds: float = 10,
+    grace: float | None = None,
+    told: Tell | None = None,
+) -> Answer:
     """Do the work as an account: all its groups, no capabilities, no way back.
 
     Of hostd's descriptors the child has those of `keep` alone. Those that the work answers are the caller's to close.
+    `told` hears how far the work has come; when it raises, the work's time is over. `grace` is for tidying up then.
 
-    Raises: ChildFailedError.
+    Raises: ChildFailedError, what `told` raises.
     """
+    grace = GRACE_S if grace is None else grace
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
@@ -71,20 +86,32 @@ def run_as(identity: Identity, work: Callable[[], Answer], *, keep: Sequence[int
     received: list[int] = []
     try:
         theirs.close()
-        data = _receive(ours, time.monotonic() + seconds + GRACE_S, received)
-    except BaseException:
+        data = _receive(ours, time.monotonic() + seconds + grace, received, told)
+    except BaseException as error:
         for fd in received:
             os.close(fd)
+        if not isinstance(error, ChildFailedError):
+            _let_tidy_up(ours, pid, grace)
         raise
     finally:
         ours.close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)  # it has answered, or has had its time; nothing of it stays
         os.waitpid(pid, 0)
-    return json.loads(data), received
+    return data, received
 
 
-def _receive(connection: socket.socket, deadline: float, received: list[int]) -> bytes:
+def _let_tidy_up(connection: socket.socket, pid: int, grace: float) -> None:
+    """Tell a child that its time is over, and wait a little until it has ended."""
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGALRM)
+        connection.settimeout(grace)
+        while connection.recv(65536):
+            pass
+
+
+def _receive(connection: socket.socket, deadline: float, received: list[int], told: Tell | None) -> Any:
+    """The child's answer. Each of its messages is a line."""
     data = bytearray()
     while True:
         left = deadline - time.monotonic()
@@ -97,17 +124,39 @@ def _receive(connection: socket.socket, deadline: float, received: list[int]) ->
             raise ChildFailedError("took too long") from None
         received += descriptors
         if not part:
-            break
+            raise ChildFailedError("ended without an answer")
         data += part
+        while (end := data.find(b"\n")) >= 0:
+            message = json.loads(data[:end])
+            if "answer" in message:
+                return message["answer"]
+            del data[: end + 1]
+            if told is not None:
+                told(message["come"])
         if len(data) > MAX_ANSWER_BYTES:
             raise ChildFailedError("answered too much")
-    if not data:
-        raise ChildFailedError("ended without an answer")
-    return bytes(data)
+
+
+class _Teller:
+    """Passes on how far the work has come, now and then."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._next = time.monotonic() + TOLD_EVERY_S
+
+    def __call__(self, come: dict[str, int]) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + TOLD_EVERY_S
+            self._connection.sendall(_message(come=come))
+
+
+def _message(**values: Any) -> bytes:
+    return json.dumps(values).encode() + b"\n"
 
 
 def _child(
-    identity: Identity, work: Callable[[], Answer], answer: socket.socket, keep: set[int], seconds: float
+    identity: Identity, work: Callable[[Tell], Answer], answer: socket.socket, keep: set[int], seconds: float
 ) -> NoReturn:
     code = 1
     try:
@@ -116,9 +165,9 @@ def _child(
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, _time_up)
         signal.setitimer(signal.ITIMER_REAL, seconds)
-        value, descriptors = work()
+        value, descriptors = work(_Teller(answer))
         signal.setitimer(signal.ITIMER_REAL, 0)
-        data = json.dumps(value).encode()
+        data = _message(answer=value)
         sent = socket.send_fds(answer, [data[:65536]], list(descriptors))
         answer.sendall(data[sent:])
         code = 0

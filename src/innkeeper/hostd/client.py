@@ -9,7 +9,8 @@ import dataclasses
 import json
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -103,9 +104,16 @@ class Client:
         """Send one request and wait for its result."""
         return self._ask(TIMEOUT_S, op, fields)
 
-    def ask_long(self, op: str, **fields: Any) -> Any:
-        """Send a request that walks a whole tree, and wait for its result."""
-        return self._ask(LONG_S, op, fields)
+    def ask_long(self, op: str, told: Callable[[dict[str, int]], None] = lambda _: None, **fields: Any) -> Any:
+        """Send a request that may take minutes, and wait for its result.
+
+        `told` hears how far it has come. When it raises, hostd is hung up on, and ends the work if it can.
+        """
+        with self._asked(op, fields) as connection, connection.makefile("rb") as stream:
+            connection.settimeout(LONG_S)
+            while "come" in (answer := _answer(stream.readline())):
+                told(answer["come"])
+            return answer["result"]
 
     def ask_carrying(self, op: str, **fields: Any) -> tuple[Any, list[int]]:
         """Send one request; its result, and the descriptors that come with it, which are the caller's to close."""
@@ -118,11 +126,8 @@ class Client:
             raise
 
     def _ask(self, timeout_s: float, op: str, fields: Mapping[str, Any], received: list[int] | None = None) -> Any:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(TIMEOUT_S)
-            connection.connect(str(self._path))
+        with self._asked(op, fields) as connection:
             connection.settimeout(timeout_s)
-            connection.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
             line = b""
             if received is not None:
                 line, descriptors, _, _ = socket.recv_fds(connection, 65536, MAX_DESCRIPTORS)
@@ -131,6 +136,14 @@ class Client:
                 with connection.makefile("rb") as stream:
                     line += stream.readline()
         return _answer(line)["result"]
+
+    @contextmanager
+    def _asked(self, op: str, fields: Mapping[str, Any]) -> Iterator[socket.socket]:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(TIMEOUT_S)
+            connection.connect(str(self._path))
+            connection.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
+            yield connection
 
     def kick(self, usernames: Sequence[str]) -> None:
         """End the open mail sessions of these log-in names. Names without a session are no error."""

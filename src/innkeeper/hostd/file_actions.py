@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import stat
 import threading
 from collections import Counter
@@ -12,16 +14,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from innkeeper.hostd import files, rights
-from innkeeper.hostd.become import ChildFailedError, Identity, run_as
-from innkeeper.hostd.file_requests import FileRequest, HostingOf, SetRights, TellRights
+from innkeeper.hostd.become import ChildFailedError, Identity, Tell, run_as
+from innkeeper.hostd.file_requests import (
+    LONG,
+    DownloadArchive,
+    FileRequest,
+    HostingOf,
+    SetRights,
+    TellRights,
+    UndoRights,
+)
 from innkeeper.hostd.folders import FOLDER
+from innkeeper.hostd.handlers import AbandonedError
 from innkeeper.hostd.hosting_accounts import user_name
 from innkeeper.instance.config import Instance
+from innkeeper.permissions.journal import JournalError
 from innkeeper.permissions.rules.finding import RuleError
 from innkeeper.permissions.server import hosting
 from innkeeper.permissions.server.history import MetadataError
 
 CHILDREN = 8
+LONG_CHILDREN = 4
+"""Of these, so many that take minutes: the others are for requests that somebody waits for."""
+
 OF_ONE = 3
 """Of one webspace at once: its own processes can stop its children, which must keep nobody else's waiting."""
 
@@ -29,6 +44,10 @@ ASKED_OF_ONE = 6
 """Of one webspace at once, those that wait included: each holds a connection."""
 
 PATIENCE_S = 5.0
+LONG_GRACE_S = 30.0
+"""To remove what was not completed."""
+
+ANSWER_SECONDS = 5.0
 
 
 class BusyError(Exception):
@@ -51,20 +70,29 @@ class FileActions:
         self._changed = threading.Condition()
         self._asked: Counter[int] = Counter()
         self._running: Counter[int] = Counter()
+        self._long = 0
 
-    def do(self, request: FileRequest) -> Carried:
-        """Do a request as the account that it is about. Raises ChildFailedError."""
+    def do(self, request: FileRequest, client: socket.socket | None = None) -> Carried:
+        """Do a request as the account that it is about. `client` hears how far a long one has come.
+
+        Raises: ChildFailedError; AbandonedError when the client of a long one has hung up.
+        """
         try:
             identity = self._identity(request.account)
             root = self._root(request.account)
         except LookupError:
             return Carried({"refused": "no-account"}, ())
         try:
-            with self._room(request.account.webspace):
-                if isinstance(request, TellRights | SetRights):
-                    return Carried(self._rights(request, identity, root), ())
-                seconds = files.MAX_SECONDS.get(type(request), files.SECONDS)
-                value, descriptors = run_as(identity, lambda: files.do(root, request), keep=[root], seconds=seconds)
+            with self._room(request.account.webspace, is_long=type(request) in LONG):
+                if isinstance(request, TellRights | SetRights | UndoRights):
+                    return Carried(self._rights(request, identity, root, _telling(client)), ())
+                value, descriptors = run_as(
+                    identity,
+                    lambda tell: files.do(root, request, tell),
+                    keep=[root],
+                    told=_telling(client),
+                    **_times(request),
+                )
         except BusyError:
             return Carried({"refused": "busy"}, ())
         finally:
@@ -72,10 +100,12 @@ class FileActions:
         return Carried(value, _regular(descriptors))
 
     @contextmanager
-    def _room(self, webspace: int) -> Iterator[None]:
+    def _room(self, webspace: int, *, is_long: bool) -> Iterator[None]:
         """Wait for room among all children and among those of a webspace. Raises BusyError."""
 
         def is_there() -> bool:
+            if is_long and (self._long >= LONG_CHILDREN or self._running[webspace] >= OF_ONE - 1):
+                return False
             return self._running[webspace] < OF_ONE and self._running.total() < CHILDREN
 
         with self._changed:
@@ -89,23 +119,29 @@ class FileActions:
                 self._asked -= Counter([webspace])
                 raise
             self._running[webspace] += 1
+            self._long += is_long
         try:
             yield
         finally:
             with self._changed:
+                self._long -= is_long
                 self._asked -= Counter([webspace])
                 self._running -= Counter([webspace])
                 self._changed.notify_all()
 
-    def _rights(self, request: TellRights | SetRights, identity: Identity, root: int) -> dict[str, Any]:
+    def _rights(
+        self, request: TellRights | SetRights | UndoRights, identity: Identity, root: int, tell: Tell
+    ) -> dict[str, Any]:
         """What an object has is read as the account; the rules about it are root's to read and write."""
         try:
             place = rights.place_of(self._instance, request.account, request.path)
+            if isinstance(request, UndoRights):
+                return rights.undo(self._instance, request, tell)
             policy = hosting.policy(place.layout, place.domain)
             about = request.about
             told, _ = run_as(
                 identity,
-                lambda: files.refusable(lambda: rights.explained(policy, root, request.path, about)),
+                lambda _: files.refusable(lambda: rights.explained(policy, root, request.path, about)),
                 keep=[root],
             )
             if "refused" in told:
@@ -114,18 +150,20 @@ class FileActions:
                 needed = ("read", "execute") if told["is_folder"] else ("read",)
 
                 def is_reached() -> bool:
-                    may, _ = run_as(identity, lambda: (files.kernel_says(root, request.path), ()), keep=[root])
+                    may, _ = run_as(identity, lambda _: (files.kernel_says(root, request.path), ()), keep=[root])
                     return all(may[right] for right in needed)
 
-                return rights.set_rights(self._instance, request, told, is_reached)
+                return rights.set_rights(self._instance, request, told, is_reached, tell)
             told = rights.answered(place, told)
             someone = rights.kernel_identity(place, about)
             if someone is not None:
-                told["kernel"], _ = run_as(someone, lambda: (files.kernel_says(root, request.path), ()), keep=[root])
+                told["kernel"], _ = run_as(someone, lambda _: (files.kernel_says(root, request.path), ()), keep=[root])
         except rights.RightsRefusedError as refusal:
             return {"refused": refusal.code, "limit": refusal.detail}
         except (RuleError, MetadataError) as error:
             return {"refused": "rules-broken", "limit": str(error)}
+        except JournalError:
+            return {"refused": "no-run"}
         return told
 
     def _identity(self, account: HostingOf) -> Identity:
@@ -144,6 +182,28 @@ class FileActions:
             raise LookupError(account.domain) from None
         finally:
             os.close(vhosts)
+
+
+def _times(request: FileRequest) -> dict[str, float]:
+    """How long a child may take, and how long to tidy up after that."""
+    if type(request) in LONG:
+        return {"seconds": files.LONG_SECONDS, "grace": LONG_GRACE_S}
+    return {"seconds": files.DOWNLOAD_SECONDS if isinstance(request, DownloadArchive) else files.SECONDS}
+
+
+def _telling(client: socket.socket | None) -> Tell:
+    """Passes on to the client how far its request has come. What it returns raises AbandonedError."""
+
+    def tell(come: dict[str, int]) -> None:
+        if client is None:
+            return
+        try:
+            client.settimeout(ANSWER_SECONDS)
+            client.sendall(json.dumps({"ok": True, "come": come}).encode() + b"\n")
+        except OSError:
+            raise AbandonedError("the client hung up") from None
+
+    return tell
 
 
 def _regular(descriptors: Sequence[int]) -> Sequence[int]:

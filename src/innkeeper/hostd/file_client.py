@@ -7,7 +7,7 @@ account's files are not as the request needs them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import IO, Any
@@ -166,25 +166,29 @@ class Files:
         paths = [tuple(outcome["path"]) for outcome in told.values() if "path" in outcome]
         return {key: outcome.get("refused", "") for key, outcome in told.items()}, paths
 
+    def move_all(self, path: Path, names: Sequence[str], target: Path) -> Outcomes:
+        """Move objects of a folder into another one; what became of each."""
+        told = self._ask("files_move_all", path=path, names=names, target=target)
+        return {name: outcome.get("refused", "") for name, outcome in told.items()}
+
+    def download_archive(self, path: Path, names: Sequence[str], kind: str) -> tuple[int, IO[bytes]]:
+        """Objects of a folder packed into a file without a name, opened for reading; its size before it."""
+        fields = {"path": path, "names": names, "kind": kind}
+        result, descriptors = self._client.ask_carrying("files_archive_download", account=self._account, **fields)
+        _checked(result)
+        return result["size"], os.fdopen(descriptors[0], "rb", buffering=0)
+
+    def work(self, op: str, told: Callable[[dict[str, int]], None] = lambda _: None, **fields: Any) -> Any:
+        """Do what may take minutes. `told` hears how far it has come; when it raises, the work is given up."""
+        return _checked(self._client.ask_long(op, told, account=self._account, **fields))
+
     def empty_trash(self, older_than_s: int) -> int:
         """Delete for good what lies in the trash for so long; how many objects went."""
-        return int(self._ask("files_trash_empty", older_than=older_than_s))
-
-    def archive(self, path: Path, names: Sequence[str], name: str, kind: str) -> tuple[Entry, int]:
-        """Pack objects of a folder into a new file there; how many links and others were left out."""
-        told = self._ask("files_archive", path=path, names=names, name=name, kind=kind)
-        left_out = told.pop("left_out")
-        return Entry(**told), left_out
+        return int(self.work("files_trash_empty", older_than=older_than_s))
 
     def rights(self, path: Path, about: str = "") -> dict[str, Any]:
         """Who may do what with an object, by which rules; and in particular what one account may."""
         told: dict[str, Any] = self._ask("files_rights", path=path, about=about)
-        return told
-
-    def set_rights(self, path: Path, rule: RightsRule, who: str) -> dict[str, Any]:
-        """Write a rule and apply it at and below an object; what the run did."""
-        fields = {"account": self._account, "path": path, "who": who, **asdict(rule)}
-        told: dict[str, Any] = _checked(self._client.ask_long("files_set_rights", **fields))
         return told
 
 

@@ -27,6 +27,7 @@ ARCHIVES = ("zip", "tar.gz")
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _KEY = re.compile(r"\d{1,12}-[0-9a-f]{12}")
 _SID = re.compile(r"S-1-[0-9]{1,15}(-[0-9]{1,10}){0,15}")
+_RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 _WHO = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 APPLIES = (
     "ThisObjectOnly",
@@ -163,6 +164,24 @@ class EmptyTrash(FileRequest):
 
 
 @dataclass(frozen=True, slots=True)
+class MoveAll(FileRequest):
+    """Move objects of a folder into another one."""
+
+    path: Path
+    names: tuple[str, ...]
+    target: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CopyAll(FileRequest):
+    """Copy objects of a folder, with all that they hold, into another one; in the same folder under new names."""
+
+    path: Path
+    names: tuple[str, ...]
+    target: Path
+
+
+@dataclass(frozen=True, slots=True)
 class MakeArchive(FileRequest):
     """Pack objects of a folder into a new file there."""
 
@@ -170,6 +189,23 @@ class MakeArchive(FileRequest):
     names: tuple[str, ...]
     name: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadArchive(FileRequest):
+    """Pack objects of a folder into a file that has no name, opened for reading."""
+
+    path: Path
+    names: tuple[str, ...]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unpack(FileRequest):
+    """Unpack an archive into a new folder beside it."""
+
+    path: Path
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +229,25 @@ class SetRights(FileRequest):
     deny: int
     applies: str
     who: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRights(FileRequest):
+    """Take back what setting rights did: the rules' text, and what a run changed.
+
+    `version` is the one that was written then: rules that were changed since stay.
+    """
+
+    path: Path
+    run: str
+    version: int
+    who: str
+
+
+LONG: frozenset[type[FileRequest]] = frozenset(
+    {EmptyTrash, CopyAll, MakeArchive, Unpack, SetRights, UndoRights},
+)
+"""Requests that may take minutes: they tell how far they have come, and end when nobody listens any more."""
 
 
 def _account(value: Any) -> HostingOf:
@@ -323,6 +378,13 @@ FILE_REQUESTS: dict[str, tuple[type[FileRequest], dict[str, Callable[[Any], Any]
         MakeArchive,
         {"path": _path, "names": _names, "name": _new_name, "kind": _one_of(ARCHIVES)},
     ),
+    "files_archive_download": (
+        DownloadArchive,
+        {"path": _path, "names": _names, "kind": _one_of(ARCHIVES)},
+    ),
+    "files_unpack": (Unpack, {"path": _object, "name": _new_name}),
+    "files_move_all": (MoveAll, {"path": _path, "names": _names, "target": _path}),
+    "files_copy_all": (CopyAll, {"path": _path, "names": _names, "target": _path}),
     "files_rights": (TellRights, {"path": _path, "about": _pattern(re.compile(f"|{_SID.pattern}"))}),
     "files_set_rights": (
         SetRights,
@@ -334,6 +396,10 @@ FILE_REQUESTS: dict[str, tuple[type[FileRequest], dict[str, Callable[[Any], Any]
             "applies": _one_of(APPLIES),
             "who": _pattern(_WHO),
         },
+    ),
+    "files_undo_rights": (
+        UndoRights,
+        {"path": _object, "run": _pattern(_RUN), "version": _within(2, 999_999), "who": _pattern(_WHO)},
     ),
 }
 

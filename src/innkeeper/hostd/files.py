@@ -12,17 +12,20 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from innkeeper.hostd import trash
-from innkeeper.hostd.archive import ArchiveTooLargeError, pack
-from innkeeper.hostd.become import Answer, TimeUpError
+from innkeeper.hostd import disk, trash
+from innkeeper.hostd.archive import opened_file, pack
+from innkeeper.hostd.become import Answer, Tell, TimeUpError
+from innkeeper.hostd.copying import copy
 from innkeeper.hostd.file_requests import (
     TRASH,
     UPLOAD,
     BeginUpload,
+    CopyAll,
     Download,
+    DownloadArchive,
     DropUpload,
     EmptyTrash,
     EndUpload,
@@ -33,21 +36,33 @@ from innkeeper.hostd.file_requests import (
     MakeArchive,
     MakeFolder,
     Move,
+    MoveAll,
     Restore,
     ToTrash,
+    Unpack,
     WriteUpload,
 )
 from innkeeper.hostd.folders import described, entry, exchange, is_there, move, opened, readable, take_rights
+from innkeeper.hostd.removal import remove
+from innkeeper.hostd.selection import Bounds, Count, TooLargeError, counted
+from innkeeper.hostd.unpack import BadArchiveError, unpack
 
 MAX_LISTED = 50_000
 UNFINISHED_S = 24 * 3600
-MAX_SECONDS: dict[type[FileRequest], float] = {MakeArchive: 25, EmptyTrash: 25}
 SECONDS = 10.0
+LONG_SECONDS = 1_800.0
+DOWNLOAD_SECONDS = 25.0
+"""A panel's request waits for it."""
+
+BOUNDS = Bounds(bytes=10 << 30, objects=200_000)
+DOWNLOAD_BOUNDS = Bounds(bytes=512 << 20, objects=20_000)
+MAX_COPIES = 100
 
 # The refusals that are told apart, by the kernel's number for them; every other is "failed".
 REFUSALS = {
     errno.ENOENT: "missing",
     errno.ENOTDIR: "missing",
+    errno.EISDIR: "no-file",
     errno.ELOOP: "link",
     errno.EEXIST: "exists",
     errno.ENOTEMPTY: "exists",
@@ -72,9 +87,12 @@ class RefusedError(Exception):
         self.code = code
 
 
-def do(root: int, request: FileRequest) -> Answer:
+def do(root: int, request: FileRequest, tell: Tell) -> Answer:
     """Do a request below an opened root. Every refusal is an answer: `{"refused": CODE}`."""
-    return refusable(lambda: _DO[type(request)](root, request))
+    long = LONG_WORK.get(type(request))
+    if long is not None:
+        return refusable(lambda: (long(root, request, tell), ()))
+    return refusable(lambda: WORK[type(request)](root, request))
 
 
 def refusable(work: Callable[[], Answer]) -> Answer:
@@ -83,7 +101,9 @@ def refusable(work: Callable[[], Answer]) -> Answer:
         return work()
     except RefusedError as refusal:
         return {"refused": refusal.code}, ()
-    except ArchiveTooLargeError as refusal:
+    except BadArchiveError as refusal:
+        return {"refused": refusal.code}, ()
+    except TooLargeError as refusal:
         return {"refused": "too-large", "limit": refusal.limit}, ()
     except TimeUpError:
         return {"refused": "time"}, ()
@@ -256,31 +276,126 @@ def _restore(root: int, request: Restore) -> Answer:
     return outcomes, ()
 
 
-def _empty_trash(root: int, request: EmptyTrash) -> Answer:
-    return trash.empty(root, request.older_than), ()
+def _empty_trash(root: int, request: EmptyTrash, tell: Tell) -> int:
+    return trash.empty(root, request.older_than, tell)
 
 
-def _archive(root: int, request: MakeArchive) -> Answer:
-    hidden = _hidden(secrets.token_hex(16))
-    with opened(root, request.path) as folder:
-        if is_there(folder, request.name):
-            raise FileExistsError(errno.EEXIST, "in use")
-        fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
+def _move_all(root: int, request: MoveAll) -> Answer:
+    outcomes: dict[str, Any] = {}
+    with opened(root, request.path) as source, opened(root, request.target) as target:
+        for name in request.names:
+            try:
+                _check_way(request, name)
+                move(source, name, target, name)
+                outcomes[name] = {}
+            except OSError as error:
+                outcomes[name] = {"refused": refusal_of(error)}
+            except RefusedError as refusal:
+                outcomes[name] = {"refused": refusal.code}
+    return outcomes, ()
+
+
+def _check_way(request: MoveAll | CopyAll, name: str) -> None:
+    """Raises RefusedError for the trash, and for a folder that would go into itself."""
+    if not request.path and name == TRASH:
+        raise RefusedError("denied")
+    if request.target[: len(request.path) + 1] == (*request.path, name):
+        raise RefusedError("name")
+
+
+def _copy_all(root: int, request: CopyAll, tell: Tell) -> dict[str, Any]:
+    """No copy has its name before all are complete."""
+    done: list[tuple[str, str]] = []
+    with opened(root, request.path) as source, opened(root, request.target) as target:
+        for name in request.names:
+            _check_way(request, name)
+            if request.path != request.target and is_there(target, name):
+                raise FileExistsError(errno.EEXIST, name)
+        count = counted(source, list(request.names), BOUNDS, tell)
         try:
-            with os.fdopen(fd, "w+b") as file:
-                names = [name for name in request.names if request.path or name != TRASH]
-                left_out = pack(folder, names, file, request.kind)
-                file.flush()
-                os.fsync(file.fileno())
-            move(folder, hidden, folder, request.name)
+            for name in request.names:
+                hidden = _hidden(secrets.token_hex(16))
+                done.append((hidden, name))
+                copy(source, name, target, hidden, count)
+            names = [_settled(target, request, hidden, name) for hidden, name in done if is_there(target, hidden)]
         except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(hidden, dir_fd=folder)
+            for hidden, _ in done:
+                with contextlib.suppress(OSError):
+                    remove(target, hidden)
             raise
-        return entry(folder, request.name) | {"left_out": left_out}, ()
+    return {"names": names, **count.outcome()}
 
 
-_DO: dict[type[FileRequest], Callable[[int, Any], Answer]] = {
+def _settled(target: int, request: CopyAll, hidden: str, name: str) -> str:
+    """Give a complete copy its name, with a number if it lies beside its original."""
+    if request.path != request.target:
+        move(target, hidden, target, name)
+        return name
+    stem, dot, ending = name.rpartition(".")
+    if not stem:
+        stem, dot, ending = name, "", ""
+    for number in range(2, MAX_COPIES):
+        with contextlib.suppress(FileExistsError):
+            new = f"{stem} ({number}){dot}{ending}"
+            move(target, hidden, target, new)
+            return new
+    raise FileExistsError(errno.EEXIST, name)
+
+
+def _archive(root: int, request: MakeArchive, tell: Tell) -> dict[str, Any]:
+    with opened(root, request.path) as folder, _becoming(folder, request.name) as hidden:
+        fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
+        with os.fdopen(fd, "w+b") as file:
+            disk.leave_room(fd)
+            count = pack(folder, _packed(request), file, request.kind, BOUNDS, tell)
+            file.flush()
+            os.fsync(fd)
+    return count.outcome()
+
+
+def _download_archive(root: int, request: DownloadArchive) -> Answer:
+    """The file has no name: it is gone with the last who has it open, whatever happens."""
+    with opened(root, request.path) as folder, opened(root, (TRASH,)) as trashed:
+        fd = os.open(".", os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600, dir_fd=trashed)
+        with os.fdopen(os.dup(fd), "w+b") as file:
+            disk.leave_room(fd)
+            pack(folder, _packed(request), file, request.kind, DOWNLOAD_BOUNDS, lambda _: None)
+        os.lseek(fd, 0, os.SEEK_SET)
+        return {"size": os.fstat(fd).st_size}, (fd,)
+
+
+def _packed(request: MakeArchive | DownloadArchive) -> list[str]:
+    return [name for name in request.names if request.path or name != TRASH]
+
+
+def _unpack(root: int, request: Unpack, tell: Tell) -> dict[str, Any]:
+    with opened(root, request.path[:-1]) as folder, opened_file(folder, request.path[-1]) as source:
+        if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+            raise RefusedError("no-file")
+        count = Count(BOUNDS, tell)
+        with _becoming(folder, request.name) as hidden:
+            os.mkdir(hidden, 0o755, dir_fd=folder)
+            with opened(folder, (hidden,)) as below:
+                unpack(source, below, count)
+    return count.outcome()
+
+
+@contextlib.contextmanager
+def _becoming(folder: int, name: str) -> Iterator[str]:
+    """A hidden name for what gets its own when it is complete, and is removed when it is not."""
+    if is_there(folder, name):
+        raise FileExistsError(errno.EEXIST, name)
+    hidden = _hidden(secrets.token_hex(16))
+    try:
+        yield hidden
+        move(folder, hidden, folder, name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            remove(folder, hidden)
+        raise
+
+
+WORK: dict[type[FileRequest], Callable[[int, Any], Answer]] = {
     ListFolder: _list,
     Look: _look,
     Download: _download,
@@ -293,6 +408,12 @@ _DO: dict[type[FileRequest], Callable[[int, Any], Answer]] = {
     ToTrash: _to_trash,
     ListTrash: _list_trash,
     Restore: _restore,
+    MoveAll: _move_all,
+    DownloadArchive: _download_archive,
+}
+LONG_WORK: dict[type[FileRequest], Callable[[int, Any, Tell], Any]] = {
     EmptyTrash: _empty_trash,
+    CopyAll: _copy_all,
     MakeArchive: _archive,
+    Unpack: _unpack,
 }

@@ -7,15 +7,18 @@ folder. What other parts of the server rely on is refused.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from innkeeper.hostd.become import Answer, Identity
-from innkeeper.hostd.file_requests import HostingOf, SetRights
+from innkeeper.hostd.become import TOLD_EVERY_S, Answer, Identity, Tell
+from innkeeper.hostd.file_requests import HostingOf, SetRights, UndoRights
+from innkeeper.hostd.handlers import AbandonedError
 from innkeeper.hostd.hosting_accounts import user_name
 from innkeeper.instance.config import Instance
-from innkeeper.permissions import explain
+from innkeeper.permissions import apply, explain, journal
 from innkeeper.permissions.apply import Run
 from innkeeper.permissions.nt import sid as sids
 from innkeeper.permissions.nt.rights import (
@@ -29,9 +32,11 @@ from innkeeper.permissions.nt.rights import (
     specific,
 )
 from innkeeper.permissions.nt.sid import Sid
+from innkeeper.permissions.places import Places
 from innkeeper.permissions.policy import Policy
 from innkeeper.permissions.posix import acl as posix_acl
 from innkeeper.permissions.posix.bits import R, W, X
+from innkeeper.permissions.report import Report
 from innkeeper.permissions.rules.document import Document, Element
 from innkeeper.permissions.rules.entry import can_be_named, names_below, naming, read_rule
 from innkeeper.permissions.rules.finding import RuleError
@@ -41,7 +46,7 @@ from innkeeper.permissions.server.drift import STRICT, STRICT_DENY
 from innkeeper.permissions.server.history import MetadataError
 from innkeeper.permissions.server.layout import INSTANCE, Layout
 from innkeeper.permissions.server.running import How
-from innkeeper.permissions.stores.posix import PosixState
+from innkeeper.permissions.stores.posix import PosixState, PosixStore
 
 DENIABLE = READ_DATA | WRITE_DATA | APPEND_DATA | EXECUTE
 """What a rule of an owner may deny. To deny more would make a folder root's, and then he could not take it back."""
@@ -215,9 +220,11 @@ def _choices(place: Place, told: dict[str, Any]) -> list[Sid]:
 
 
 def set_rights(
-    instance: Instance, request: SetRights, told: dict[str, Any], is_reached: Callable[[], bool]
+    instance: Instance, request: SetRights, told: dict[str, Any], is_reached: Callable[[], bool], tell: Tell
 ) -> dict[str, Any]:
     """Write a rule about an object and apply it there and below. `told` is what the object has.
+
+    Asked for again, it goes on where it was cut off.
 
     A rule that cannot be applied, or that would keep the site's own account from the object, is taken out again:
     nobody could take it back in the panel.
@@ -235,27 +242,77 @@ def set_rights(
         before = metadata.document()
         after = _changed(place, before, request, is_folder=bool(told["is_folder"]))
         why = f"rights of /{'/'.join(request.path)} set in the file manager"
-        if not metadata.write(after.encoded(), request.who, why):
-            return {"changed": 0, "run": None, "problems": []}
+        is_new = metadata.write(after.encoded(), request.who, why)
         try:
-            done = _apply(place)
+            done = _apply(place, tell)
             if not is_reached():
                 raise RightsRefusedError("self")
         except (RightsRefusedError, RuleError) as error:
             metadata.write(before.encoded(), request.who, f"{why}: taken back, because it could not be applied")
             if isinstance(error, RightsRefusedError):
-                _apply(place)
+                _apply(place, tell)
             raise
+        last = metadata.last()
     return {
         "changed": done.report.changed,
+        "objects": done.report.objects,
         "run": done.name,
-        "problems": [f"{problem.path}: {problem.message}" for problem in done.report.problems[:5]],
+        "version": last.number if is_new and last else 0,
+        "problems": _problems(done.report),
     }
 
 
-def _apply(place: Place) -> Run:
+def undo(instance: Instance, request: UndoRights, tell: Tell) -> dict[str, Any]:
+    """Take back what setting rights did: the text of the rules, then what the run changed, object by object.
+
+    What was changed again since stays as it is, and is told. Asked for again, it goes on where it was cut off.
+
+    Raises: RightsRefusedError, MetadataError, JournalError, OSError.
+    """
+    with running.locked(Layout.of(instance), f"hosting-{request.account.domain}"):
+        place = place_of(instance, request.account, request.path)
+        folder, about = journal.find_run(place.layout.runs, request.run)
+        root = str(place.layout.vhosts / place.domain)
+        if about["root"] != root:
+            raise RightsRefusedError("no-run")
+        metadata = place.instance.metadata
+        metadata.notice()
+        last = metadata.last()
+        before = metadata.content(request.version - 1)
+        is_cut_off = last is not None and last.number == request.version + 1 and metadata.read() == before
+        if not is_cut_off:
+            if last is None or last.number != request.version:
+                raise RightsRefusedError("changed-since")
+            metadata.write(before, request.who, f"rights of /{'/'.join(request.path)}: undone in the file manager")
+        with running.own_directory():
+            store = PosixStore(Policy([], place.layout.principals(), Places(root)))
+            report = apply.undo(store, folder, root, progress=_telling(tell))
+    return {"changed": report.changed, "objects": report.objects, "problems": _problems(report)}
+
+
+def _problems(report: Report) -> list[str]:
+    return [f"{problem.path}: {problem.message}" for problem in report.problems[:5]]
+
+
+def _telling(tell: Tell) -> Callable[[Report], None]:
+    """Says how far a run has come. What was begun is brought to its end, whether somebody listens or not."""
+
+    next_at = time.monotonic() + TOLD_EVERY_S
+
+    def told(report: Report) -> None:
+        nonlocal next_at
+        if (now := time.monotonic()) >= next_at:
+            next_at = now + TOLD_EVERY_S
+            with suppress(AbandonedError):
+                tell({"looked_at": report.objects, "changed": report.changed})
+
+    return told
+
+
+def _apply(place: Place, tell: Tell) -> Run:
     compiled = hosting.policy(place.layout, place.domain)
-    outcome = hosting.apply_to(place.layout, compiled, place.domain, How(start=place.path, way=True))
+    how = How(start=place.path, way=True, progress=_telling(tell))
+    outcome = hosting.apply_to(place.layout, compiled, place.domain, how)
     if outcome.run.report.stopped:
         raise RightsRefusedError("not-applied", outcome.run.report.stopped)
     return outcome.run

@@ -15,6 +15,7 @@ import stat
 import time
 from typing import Any
 
+from innkeeper.hostd.become import Tell
 from innkeeper.hostd.file_requests import MAX_DEPTH, MAX_NAME_BYTES, TRASH
 from innkeeper.hostd.folders import FOLDER, described, is_there, move, names_in, opened, readable
 from innkeeper.hostd.removal import remove
@@ -89,16 +90,22 @@ def restore(root: int, key: str) -> list[str]:
     return path
 
 
-def empty(root: int, older_than: int) -> int:
+def empty(root: int, older_than: int, tell: Tell) -> int:
     """Delete for good what came so many seconds ago or earlier. How much went. Raises OSError."""
     latest = int(time.time()) - older_than
     due = [key for key in _keys(root) if _came(key) <= latest]
-    gone = 0
+    gone = objects = 0
+
+    def one_more() -> None:
+        nonlocal objects
+        objects += 1
+        tell({"removed": objects})
+
     failed: OSError | None = None
     with opened(root, (TRASH,)) as trash:
         for key in due:
             try:
-                remove(trash, key)
+                remove(trash, key, one_more)
                 gone += 1
             except FileNotFoundError:
                 continue

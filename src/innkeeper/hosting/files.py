@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from innkeeper.hostd.client import HostdError
 from innkeeper.hostd.file_client import Entry, FileRefusedError, Files, Page, Trashed
 from innkeeper.hostd.file_requests import HostingOf
 from innkeeper.hosting.filenames import Path
-from innkeeper.hosting.models import Site
+from innkeeper.hosting.models import FileWork, Site
 from innkeeper.hosting.placement import hosting_accounts
 from innkeeper.hosting.queries import find_site, visible_sites, visible_webspaces
 from innkeeper.jobs.services import services
@@ -21,6 +22,12 @@ from innkeeper.jobs.services import services
 __all__ = ["Entry", "HostedFolder", "Page", "Path", "SiteFiles", "Trashed", "answered", "files_of", "hosted_folders"]
 
 PAGE = 100
+MAX_TEXT_BYTES = 1024 * 1024
+"""Of a text that is changed on a page."""
+
+WORKS = 50
+WAITED_S = 1.5
+LOOK_EVERY_S = 0.05
 MAX_WEBSPACES = 200
 NO_FILES = "This site has no files: it has no web hosting, or its folder is still being made."
 
@@ -34,7 +41,14 @@ REFUSALS: dict[str, tuple[type[Refused], str]] = {
     "elsewhere": (InvalidValue, "This lies on another disk and cannot be moved."),
     "no-file": (InvalidValue, "This is no file that could be read."),
     "incomplete": (InvalidValue, "The file came incompletely. Upload it again."),
-    "too-large": (LimitReached, "This is more than is packed at once: 512 MB in 20,000 files. Select less."),
+    "too-large": (LimitReached, "This is more than is done at once: 10 GB in 200,000 files. Select less."),
+    "no-archive": (InvalidValue, "This is no zip or tar.gz file."),
+    "bad-archive": (
+        InvalidValue,
+        "This archive is damaged, or of an unknown kind. Nothing was unpacked.",
+    ),
+    "encrypted": (InvalidValue, "This archive is encrypted. Unpack it where its password is known."),
+    "stopped": (Failed, "It was stopped. Nothing of it stays."),
     "too-deep": (LimitReached, "Its folders are too deep. Remove some of them by FTP or a shell."),
     "time": (LimitReached, "This took too long and was given up. Select less."),
     "busy": (Failed, "The server is busy with other files. Try again in a moment."),
@@ -52,6 +66,11 @@ REFUSALS: dict[str, tuple[type[Refused], str]] = {
     "no-rules": (NotFound, "This site has no rules yet: its folder is still being made."),
     "rules-broken": (Failed, "The site's rules cannot be read: {detail}. Ask the administrator to correct them."),
     "not-applied": (Failed, "The rule was taken back, because it could not be applied: {detail}"),
+    "changed-since": (
+        NotAllowed,
+        "The site's rules were changed since then. Take the own rule back in the permissions instead.",
+    ),
+    "no-run": (NotFound, "What was changed then is not on record any more. Take the own rule back instead."),
     "failed": (Failed, "The server could not do this. Its log says why."),
 }
 
@@ -137,10 +156,44 @@ def look(files: SiteFiles, path: Path) -> Entry:
         return files.files.look(path)
 
 
+def is_there(files: SiteFiles, path: Path) -> bool:
+    """Whether a name is in use."""
+    try:
+        look(files, path)
+    except NotFound:
+        return False
+    return True
+
+
 def trashed(files: SiteFiles, start: int = 0) -> tuple[list[Trashed], int]:
     """A page of the trash, the latest first, and how many objects there are."""
     with answered():
         return files.files.trashed(start, count=PAGE)
+
+
+def works(files: SiteFiles, *, news: bool = False) -> list[FileWork]:
+    """The latest work on a site's files, the newest first; with `news` what goes on and what nobody has seen end."""
+    found = FileWork.objects.filter(site=files.site)
+    if news:
+        found = found.filter(is_told=False)
+    return list(found.order_by("-pk")[:WORKS])
+
+
+def found_work(files: SiteFiles, work_id: int) -> FileWork:
+    """Work on a site's files. Raises NotFound."""
+    try:
+        return FileWork.objects.get(site=files.site, pk=work_id)
+    except (FileWork.DoesNotExist, OverflowError):
+        raise NotFound("There is no such work on this site's files.") from None
+
+
+def waited_for(work: FileWork, seconds: float = WAITED_S) -> FileWork:
+    """Wait a little for the end of work that is mostly short."""
+    until = time.monotonic() + seconds
+    while work.ended_at is None and time.monotonic() < until:
+        time.sleep(LOOK_EVERY_S)
+        work.refresh_from_db()
+    return work
 
 
 def opened(files: SiteFiles, path: Path) -> tuple[Entry, IO[bytes]]:

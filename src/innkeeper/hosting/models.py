@@ -153,3 +153,26 @@ class PlacedTree(models.Model):
     webspace_id = models.BigIntegerField(db_index=True)
     wanted_as = models.TextField()
     is_done = models.BooleanField(default=False)
+
+
+class FileWork(models.Model):
+    """Work on a site's files that may take minutes: what was asked for, how far it has come, what came of it.
+
+    `wanted` is hostd's request, `asked_by` the actor, `come` and `result` what hostd tells; all in JSON. `refusal` is
+    hostd's code for why it was not done, `limit` what belongs to that. `is_told` says that somebody saw its end.
+    """
+
+    site = models.ForeignKey(Site, models.CASCADE, related_name="+")
+    op = models.CharField(max_length=32)
+    wanted = models.TextField()
+    asked_by = models.TextField()
+    detail = models.TextField()
+    attempts = models.PositiveIntegerField(default=0)
+    come = models.TextField(default="{}")
+    result = models.TextField(default="null")
+    refusal = models.CharField(max_length=32, default="", blank=True)
+    limit = models.TextField(default="", blank=True)
+    is_stopped = models.BooleanField(default=False)
+    is_told = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, db_index=True)

@@ -26,6 +26,10 @@ HOSTING = "hosting"
 """The queue of what hosting accounts need on the machine: a thousand at once keep nobody else waiting."""
 
 
+FILES = "files"
+"""The queue of what owners do with their files: it takes minutes, and somebody watches it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedTask(Task[Any, Any]):
     """A task with the length of its lease and the number of times it is tried.

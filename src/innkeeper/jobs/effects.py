@@ -57,3 +57,10 @@ def make_home(webspace_id: int, home: str) -> None:
     from innkeeper.jobs.hosting import make_home_task
 
     make_home_task.enqueue(webspace_id, home)
+
+
+def work_on_files(work_id: int) -> None:
+    """Do work on a site's files that may take minutes, soon after the commit."""
+    from innkeeper.jobs.file_work import file_work_task  # the hosting rooms call this module
+
+    file_work_task.enqueue(work_id)

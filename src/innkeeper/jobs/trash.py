@@ -8,6 +8,7 @@ from django_tasks import task
 
 from innkeeper.hostd.file_client import FileRefusedError, Files
 from innkeeper.hostd.file_requests import HostingOf
+from innkeeper.hosting.operations.file_work import forget_old
 from innkeeper.hosting.operations.files import TRASH_KEPT_S
 from innkeeper.hosting.placement import hosting_accounts
 from innkeeper.jobs.backend import UPKEEP
@@ -18,7 +19,11 @@ logger = logging.getLogger("innkeeper.jobs")
 
 @task(queue_name=UPKEEP, lease_s=3_600)
 def empty_trash() -> None:
-    """Delete what owners removed some days ago. A domain whose tree is not there yet has nothing to delete."""
+    """Delete what owners removed some days ago, and what is known of work that ended then.
+
+    A domain whose tree is not there yet has nothing to delete.
+    """
+    forget_old()
     hostd = services()
     gone = 0
     for spec in hosting_accounts():

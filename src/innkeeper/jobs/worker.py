@@ -1,8 +1,8 @@
 """The worker: `python -m innkeeper.jobs.worker`, one process that runs the jobs of every queue.
 
-Each queue has a thread, so that work somebody waits for never stands behind work that takes minutes; the delivery of
-events has its own. The process may
-be killed at any moment: its jobs are returned when its successor starts, or when their leases end.
+Each queue has a thread or two, so that work somebody waits for never stands behind work that takes minutes; the
+delivery of events has its own. The process may be killed at any moment: its jobs are returned when its successor
+starts, or when their leases end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from innkeeper.core.loglines import visible
 
 logger = logging.getLogger("innkeeper.jobs")
 
-POLL_S = {"prompt": 0.2, "hosting": 0.3, "upkeep": 1.0}
+POLL_S = {"prompt": 0.2, "hosting": 0.3, "files": 0.3, "upkeep": 1.0}
+THREADS = ("prompt", "hosting", "files", "files", "upkeep")
+"""The queues, each as often as it has a thread: a customer's large archive must not hold up all others."""
+
 AWAY_S = 2.0
 """Pause before the next try while the database is away."""
 
@@ -106,7 +109,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     worker = worker_name()
     prepare(worker, stop)
-    threads = [threading.Thread(target=work, args=(queue, worker, stop), name=queue, daemon=True) for queue in POLL_S]
+    threads = [threading.Thread(target=work, args=(queue, worker, stop), name=queue, daemon=True) for queue in THREADS]
     if settings.INSTANCE is not None:
         from innkeeper.events import loop
 
@@ -116,7 +119,7 @@ def main() -> int:
     logger.info("worker %s started", worker)
     stop.wait()
     for thread in threads:
-        if thread.name not in ("upkeep", "hosting"):  # a long job is left to the successor
+        if thread.name in ("prompt", "events"):  # a long job is left to the successor
             thread.join(STOP_S)
     return 0
 

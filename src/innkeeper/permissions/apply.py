@@ -170,7 +170,15 @@ def put_back(store: Store[Any], root_path: str, changes: Iterable[journal.Change
     return Run(report, folder.name)
 
 
-def undo(store: Store[Any], folder: Path, root_path: str, *, force: bool = False, dry: bool = False) -> Report:
+def undo(
+    store: Store[Any],
+    folder: Path,
+    root_path: str,
+    *,
+    force: bool = False,
+    dry: bool = False,
+    progress: Callable[[Report], None] = lambda _: None,
+) -> Report:
     """Put every object of a run back to what it was before.
 
     An object that was changed again since then is left alone and reported, unless ``force``. A run that was
@@ -195,6 +203,7 @@ def undo(store: Store[Any], folder: Path, root_path: str, *, force: bool = False
                     if fd >= 0:
                         os.close(fd)
                     fd, at = _open_below(root, change.folder), change.folder
+                    progress(report)
                 if fd < 0:
                     report.vanished += 1
                     continue

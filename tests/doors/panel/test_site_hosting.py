@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.test import Client
 
-from innkeeper.doors.panel.views.files import account_name
+from innkeeper.doors.panel.views.file_places import account_name
 from innkeeper.hosting.models import Site
 from innkeeper.hosting.queries import properties_of
 from tests.hosted import Hosted, hosting_machine

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO
 
 from innkeeper.core.actor import Actor
 from innkeeper.core.errors import InvalidValue, Refused
 from innkeeper.core.operation import Operation, Outcome
-from innkeeper.hostd.file_client import RightsRule
+from innkeeper.hostd.file_client import Outcomes
 from innkeeper.hosting.filenames import Path, named, new_name, path_of, path_text, shown
 from innkeeper.hosting.files import Entry, SiteFiles, answered, opened, refusal_of
+from innkeeper.hosting.models import Site
 
 TRASH_KEPT_S = 7 * 24 * 3600
 MAX_SELECTED = 1_000
@@ -26,25 +27,32 @@ ARCHIVES = {"zip": ".zip", "tar.gz": ".tar.gz"}
 
 @contextmanager
 def _recorded(actor: Actor, files: SiteFiles, operation: str, detail: str) -> Iterator[None]:
-    _record(actor, files, operation, detail)
+    record(actor, files.site, operation, detail)
     try:
         with answered():
             yield
     except Refused as refusal:
-        _record(actor, files, operation, f"not done: {refusal.message} ({detail})")
+        record(actor, files.site, operation, f"not done: {refusal.message} ({detail})")
         raise
 
 
-def _record(actor: Actor, files: SiteFiles, name: str, detail: str) -> None:
+def record(actor: Actor, site: Site, name: str, detail: str) -> None:
+    """Write into the audit what is about to be done with a site's files, or was not."""
     with Operation(actor, name) as operation:
-        operation.audit("files", files.site.pk, files.site.name, detail)
+        operation.audit("files", site.pk, site.name, detail)
+
+
+def _record_failed(actor: Actor, files: SiteFiles, name: str, path: Path, outcomes: Outcomes) -> None:
+    failed = [object_name for object_name, code in outcomes.items() if code]
+    if failed:
+        record(actor, files.site, name, f"not done: {of(path, failed)}")
 
 
 def read_file(actor: Actor, files: SiteFiles, path: Path) -> tuple[Entry, IO[bytes]]:
     """A file opened for reading; who read it is on record."""
     entry, file = opened(files, path)
     try:
-        _record(actor, files, "files.download", path_text(path))
+        record(actor, files.site, "files.download", path_text(path))
     except BaseException:
         file.close()
         raise
@@ -73,7 +81,12 @@ def end_upload(
     actor: Actor, files: SiteFiles, path: Path, token: str, *, name: str, size: int, replace: bool = False
 ) -> Entry:
     """Give a complete upload its name. A file that it replaces goes to the trash."""
-    name = new_name(name)
+    return _end_upload(actor, files, path, token, new_name(name), size, replace=replace)
+
+
+def _end_upload(  # noqa: PLR0917
+    actor: Actor, files: SiteFiles, path: Path, token: str, name: str, size: int, *, replace: bool
+) -> Entry:
     with _recorded(actor, files, "files.upload", f"{path_text((*path, name))}, {size} bytes"):
         return files.files.end_upload(path, token, name, size, replace=replace)
 
@@ -82,13 +95,21 @@ def upload(
     actor: Actor, files: SiteFiles, path: Path, name: str, parts: Iterator[bytes], *, replace: bool = False
 ) -> Entry:
     """A whole file at once."""
-    name = new_name(name, field="file")
+    return _upload(actor, files, path, new_name(name, field="file"), parts, replace=replace)
+
+
+def replace_file(actor: Actor, files: SiteFiles, path: Path, data: bytes) -> Entry:
+    """Put other bytes into the place of a file, whatever it is called. What was there goes to the trash."""
+    return _upload(actor, files, path[:-1], path[-1], iter([data]), replace=True)
+
+
+def _upload(actor: Actor, files: SiteFiles, path: Path, name: str, parts: Iterator[bytes], *, replace: bool) -> Entry:
     token = begin_upload(files, path)
     try:
         size = 0
         for part in parts:
             size = write_upload(files, path, token, size, part)
-        return end_upload(actor, files, path, token, name=name, size=size, replace=replace)
+        return _end_upload(actor, files, path, token, name, size, replace=replace)
     except BaseException:
         drop_upload(files, path, token)
         raise
@@ -112,53 +133,45 @@ def rename(actor: Actor, files: SiteFiles, path: Path, name: str) -> None:
 
 def remove(actor: Actor, files: SiteFiles, path: Path, names: Sequence[str]) -> tuple[list[Outcome[str]], list[str]]:
     """Move objects of a folder to the trash: what became of each name, and the keys that bring them back."""
-    _few(names)
-    with _recorded(actor, files, "files.remove", _of(path, names)):
+    few(names)
+    with _recorded(actor, files, "files.remove", of(path, names)):
         outcomes, keys = files.files.trash(path, names)
-    failed = [_shortened(shown(name)) for name, code in outcomes.items() if code]
-    if failed:
-        _record(actor, files, "files.remove", f"not done: {_shortened(', '.join(failed))} in /{path_text(path)}")
+    _record_failed(actor, files, "files.remove", path, outcomes)
     return [Outcome(shown(name), refusal_of(code) if code else None) for name, code in outcomes.items()], keys
 
 
 def restore(actor: Actor, files: SiteFiles, keys: Sequence[str]) -> tuple[list[Outcome[str]], list[Path]]:
     """Move objects back from the trash: what became of each key, and the paths that are there again."""
-    _few(keys)
+    few(keys)
     if not all(map(_KEY.fullmatch, keys)):
         raise InvalidValue("There is nothing of that name in the trash.")
-    with _recorded(actor, files, "files.restore", _shortened(", ".join(keys))):
+    with _recorded(actor, files, "files.restore", shortened(", ".join(keys))):
         outcomes, paths = files.files.restore(keys)
     return [Outcome(key, refusal_of(code) if code else None) for key, code in outcomes.items()], paths
 
 
-def empty_trash(actor: Actor, files: SiteFiles, older_than_s: int = 0) -> int:
-    """Delete for good what lies in the trash for so long; how many objects went."""
-    with _recorded(actor, files, "files.empty-trash", f"older than {older_than_s} s"):
-        return files.files.empty_trash(older_than_s)
+def move(actor: Actor, files: SiteFiles, path: Path, names: Sequence[str], target: Path) -> list[Outcome[str]]:
+    """Move objects of a folder into another one: what became of each name."""
+    few(names)
+    with _recorded(actor, files, "files.move", f"{of(path, names)} -> /{path_text(target)}"):
+        outcomes = files.files.move_all(path, names, target)
+    _record_failed(actor, files, "files.move", path, outcomes)
+    return [Outcome(shown(name), refusal_of(code) if code else None) for name, code in outcomes.items()]
 
 
-def pack(
-    actor: Actor, files: SiteFiles, path: Path, names: Sequence[str], *, name: str, kind: str
-) -> tuple[Entry, int]:
-    """Pack objects of a folder into a new file there; how many links and others were left out."""
-    _few(names)
+def read_packed(
+    actor: Actor, files: SiteFiles, path: Path, names: Sequence[str], kind: str
+) -> tuple[str, int, IO[bytes]]:
+    """Objects of a folder as one file: its name, its size, and it opened for reading. Who read it is on record."""
+    few(names)
     if kind not in ARCHIVES:
         raise InvalidValue("Choose zip or tar.gz.", field="kind")
-    name = new_name(name.strip() or _default_name(path, names))
-    if not name.endswith(ARCHIVES[kind]):
-        name = new_name(name + ARCHIVES[kind])
-    with _recorded(actor, files, "files.pack", f"{_of(path, names)} -> {shown(name)}"):
-        return files.files.archive(path, names, name, kind)
+    with _recorded(actor, files, "files.download", of(path, names)):
+        size, file = files.files.download_archive(path, names, kind)
+    return archive_name(path, names) + ARCHIVES[kind], size, file
 
 
-def set_rights(actor: Actor, files: SiteFiles, path: Path, rule: RightsRule) -> dict[str, Any]:
-    """Write a rule about an object into the site's own rules and apply it; what the run did."""
-    what = f"allow 0x{rule.allow:x}, deny 0x{rule.deny:x}, {rule.applies}" if rule.allow or rule.deny else "no own rule"
-    with _recorded(actor, files, "files.rights", f"{path_text(path)}: {rule.about}: {what}"):
-        return files.files.set_rights(path, rule, f"{actor.login} (panel)")
-
-
-def _default_name(path: Path, names: Sequence[str]) -> str:
+def archive_name(path: Path, names: Sequence[str]) -> str:
     """What an archive is called that nobody named: as what is in it."""
     name = names[0] if len(names) == 1 else path[-1] if path else "files"
     return name if shown(name) == name else "files"
@@ -172,16 +185,19 @@ def selected(texts: Sequence[str]) -> list[str]:
     return names
 
 
-def _few(names: Sequence[str]) -> None:
+def few(names: Sequence[str]) -> None:
+    """Raises InvalidValue if nothing is selected, or too much."""
     if not names:
         raise InvalidValue("Select something first.")
     if len(names) > MAX_SELECTED:
         raise InvalidValue(f"Select at most {MAX_SELECTED} at once.")
 
 
-def _of(path: Path, names: Sequence[str]) -> str:
-    return f"{_shortened(', '.join(map(shown, names)))} in /{path_text(path)}"
+def of(path: Path, names: Sequence[str]) -> str:
+    """Objects of a folder, for the audit."""
+    return f"{shortened(', '.join(map(shown, names)))} in /{path_text(path)}"
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """A text that the audit takes."""
     return text if len(text) <= 500 else text[:499] + "…"

@@ -5,23 +5,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.contrib import messages
-from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from innkeeper.core.errors import InvalidValue, NotFound, Refused
-from innkeeper.doors.panel.views.files import crumbs_of, folder_address, path_in, site_files
+from innkeeper.doors.panel.views import file_work
+from innkeeper.doors.panel.views.file_places import crumbs_of, folder_address, path_in, site_files
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
 from innkeeper.hostd.file_client import RightsRule
 from innkeeper.hosting import files as queries
 from innkeeper.hosting.filenames import Path, path_text, shown
 from innkeeper.hosting.files import SiteFiles
-from innkeeper.hosting.operations import files as operations
+from innkeeper.hosting.operations import file_work as operations
 
 SID = re.compile(r"S-1-[0-9]{1,15}(-[0-9]{1,10}){0,15}")
 RIGHTS = (
@@ -62,23 +62,24 @@ def rights(request: PanelRequest, number: int) -> HttpResponse:
     path, about = path_in(values), values.get("account", "")
     about = about if SID.fullmatch(about) else ""
     if request.method != "POST":
-        return _show(request, files, path, about)
+        return _show(request, files, path, about, **_work_in(request, files))
     ticked: dict[str, Any] = {name: request.POST.getlist(name) for name in ("allow", "deny")}
     try:
-        done = operations.set_rights(request.actor, files, path, _rule(request, about, ticked))
+        work = operations.set_rights(request.actor, files, path, _rule(request, about, ticked))
+        query = urlencode({"path": path_text(path), "account": about, "work": str(work.pk)})
+        answer = file_work.begun(work, reverse("panel:files-rights", args=[number]) + "?" + query)
     except Refused as refusal:
         return _show(request, files, path, about, error=refusal.message, ticked=ticked)
-    changed = done["changed"]
-    text = ngettext("Saved. {n} object has other rights now.", "Saved. {n} objects have other rights now.", changed)
-    said = text.format(n=changed) if changed else _("Saved. Nothing had to be changed.")
-    if request.htmx:
-        return _show(request, files, path, about, said=said, problems=done["problems"])
-    messages.success(request, said)
-    return redirect(reverse("panel:files-rights", args=[number]) + "?" + _query(path, about))
+    return _show(request, files, path, about, work=file_work.seen(files, work)) if request.htmx else answer
 
 
-def _query(path: Path, about: str) -> str:
-    return urlencode({"path": path_text(path), "account": about})
+def _work_in(request: PanelRequest, files: SiteFiles) -> dict[str, Any]:
+    """The work that an address names: that which a form has just asked for."""
+    number = request.GET.get("work", "")
+    try:
+        return {"work": file_work.seen(files, queries.found_work(files, int(number)))} if number.isdecimal() else {}
+    except NotFound:
+        raise Http404 from None
 
 
 def _rule(request: PanelRequest, about: str, ticked: dict[str, list[str]]) -> RightsRule:

@@ -12,13 +12,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from innkeeper.core.errors import Refused
-from innkeeper.doors.panel.views.files import folder_address, parts_of, path_in, show_folder, site_files
+from innkeeper.doors.panel.views.file_places import folder_address, path_in, site_files
+from innkeeper.doors.panel.views.files import show_folder
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
+from innkeeper.hosting import files as queries
 from innkeeper.hosting.filenames import new_name
 from innkeeper.hosting.operations import files as operations
 
 TOKEN = re.compile(r"[0-9a-f]{32}")
 MAX_DIGITS = 13
+PART = 1024 * 1024
 
 
 @require_POST
@@ -31,7 +34,7 @@ def upload(request: PanelRequest, number: int) -> HttpResponse:
     for file in request.FILES.getlist("file"):
         try:
             replace = "replace" in request.POST
-            operations.upload(request.actor, files, path, file.name or "", parts_of(file), replace=replace)
+            operations.upload(request.actor, files, path, file.name or "", file.chunks(PART), replace=replace)
             done += 1
         except Refused as refusal:
             return show_folder(request, files, path, status=422, upload_error=f"{file.name}: {refusal.message}")
@@ -58,11 +61,12 @@ def _count(request: PanelRequest, name: str) -> int:
 @require_POST
 @for_owners
 def begin(request: PanelRequest, number: int) -> HttpResponse:
-    """Begin an upload by parts; its token."""
-    files = site_files(request, number)
+    """Begin an upload by parts: its token, and whether its name is in use already."""
+    files, path = site_files(request, number), path_in(request.GET)
     try:
-        new_name(request.GET.get("name", ""))
-        return JsonResponse({"token": operations.begin_upload(files, path_in(request.GET))})
+        name = new_name(request.GET.get("name", ""))
+        token = operations.begin_upload(files, path)
+        return JsonResponse({"token": token, "exists": queries.is_there(files, (*path, name))})
     except Refused as refusal:
         return _refused(refusal)
 

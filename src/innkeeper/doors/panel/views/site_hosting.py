@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from innkeeper.core.errors import Refused
+from innkeeper.doors.panel.views.file_places import folder_address, site_files
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
 from innkeeper.hosting import operations
 from innkeeper.hosting.models import Site
@@ -32,15 +33,15 @@ def settings_of(request: PanelRequest, site: Site) -> dict[str, Any]:
 def change(request: PanelRequest, number: int) -> HttpResponse:
     """Switch additional write and modify permissions."""
     # The page of the folder, on which a refusal stands, imports this module.
-    from innkeeper.doors.panel.views import files as pages
+    from innkeeper.doors.panel.views.files import show_folder
 
-    files = pages.site_files(request, number)
+    files = site_files(request, number)
     is_on = request.POST.get(WRITE_MODIFY) == "1"
     settings = HostingSettings(Site.Hosting.VIRTUAL, {WRITE_MODIFY: "true" if is_on else "false"})
     try:
         operations.update_site(request.actor, number, SiteChanges(hosting=settings))
     except Refused as refusal:
-        return pages.show_folder(request, files, (), status=422, refusal=refusal.message)
+        return show_folder(request, files, (), status=422, refusal=refusal.message)
     text = _("Programs of the site may change its content now.") if is_on else _("Programs of the site only read now.")
     messages.success(request, text)
-    return redirect(pages.folder_address(files, ()))
+    return redirect(folder_address(files, ()))

@@ -10,7 +10,8 @@ document.addEventListener("alpine:init", () => {
         }
         this.count();
       });
-      document.body.addEventListener("htmx:afterSwap", () => {
+      document.body.addEventListener("htmx:afterSwap", (event) => {
+        if (event.detail.target.closest(".work, dialog")) return;
         this.count();
         announce(document.getElementById("rows").dataset.total);
       });

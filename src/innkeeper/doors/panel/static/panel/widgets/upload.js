@@ -27,8 +27,9 @@ document.addEventListener("alpine:init", () => {
     },
     async take(files) {
       if (this.sending || !files.length) return;
-      this.$el.closest("details").open = true;
+      this.$root.closest("details").open = true;
       this.busy = this.sending = true;
+      this.forAll = "";
       let failed = false;
       for (const file of files) failed = !(await this.one(file)) || failed;
       this.sending = false;
@@ -47,14 +48,21 @@ document.addEventListener("alpine:init", () => {
       this.list.append(row);
       let token = "";
       try {
-        ({ token } = await this.ask("begin/", { name: file.name }));
+        const begun = await this.ask("begin/", { name: file.name });
+        token = begun.token;
+        const act = begun.exists ? await this.choice(row) : "";
+        if (act === "skip") {
+          await this.ask("drop/", { token });
+          state.textContent = this.$root.dataset.skipped;
+          return true;
+        }
+        const called = act === "both" ? await this.free(file.name) : file.name;
         for (let offset = 0; offset < file.size; offset += PART) {
           await this.ask("part/", { token, offset }, file.slice(offset, offset + PART));
           bar.value = Math.min(offset + PART, file.size);
           state.textContent = `${Math.floor((100 * bar.value) / bar.max)} %`;
         }
-        const replace = this.$root.querySelector('[name="replace"]').checked ? "1" : "0";
-        await this.ask("end/", { token, name: file.name, size: file.size, replace });
+        await this.ask("end/", { token, name: called, size: file.size, replace: act === "replace" ? "1" : "0" });
         bar.value = bar.max;
         state.textContent = this.$root.dataset.done;
         announce(`${file.name}: ${state.textContent}`);
@@ -66,6 +74,51 @@ document.addEventListener("alpine:init", () => {
         announce(`${file.name}: ${state.textContent}`);
         return false;
       }
+    },
+    // Whoever uploads says what becomes of a name that is in use, before a byte is sent.
+    choice(row) {
+      if (this.forAll) return this.forAll;
+      const words = this.$root.dataset;
+      const asking = document.createElement("div");
+      asking.className = "ask";
+      asking.setAttribute("role", "group");
+      asking.setAttribute("aria-label", words.exists);
+      const text = document.createElement("span");
+      text.textContent = words.exists;
+      asking.append(text);
+      const label = document.createElement("label");
+      const all = document.createElement("input");
+      all.type = "checkbox";
+      label.append(all, ` ${words.rest}`);
+      announce(words.exists);
+      return new Promise((resolve) => {
+        for (const act of ["replace", "both", "skip"]) {
+          const button = document.createElement("button");
+          button.type = "button";
+          button.className = "btn btn-quiet btn-small";
+          button.textContent = words[act];
+          button.addEventListener("click", () => {
+            if (all.checked) this.forAll = act;
+            asking.remove();
+            resolve(act);
+          });
+          asking.append(button);
+        }
+        asking.append(label);
+        row.append(asking);
+        asking.querySelector("button").focus();
+      });
+    },
+    // A name that is free, as far as one can tell before the end: `page (2).html`.
+    async free(name) {
+      const at = name.lastIndexOf(".") > 0 ? name.lastIndexOf(".") : name.length;
+      for (let number = 2; number < 100; number += 1) {
+        const other = `${name.slice(0, at)} (${number})${name.slice(at)}`;
+        const begun = await this.ask("begin/", { name: other });
+        await this.ask("drop/", { token: begun.token });
+        if (!begun.exists) return other;
+      }
+      throw new Error(this.$root.dataset.exists);
     },
     async ask(step, values, body) {
       const query = new URLSearchParams({ path: this.$root.dataset.path, ...values });
