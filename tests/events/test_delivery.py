@@ -155,6 +155,44 @@ def test_a_handler_that_keeps_failing_is_paused_and_loses_nothing() -> None:
     assert states() == {"done": 200}
 
 
+def test_a_paused_handler_is_tried_with_one_event_from_time_to_time_and_goes_on_when_it_works() -> None:
+    now = timezone.now()
+    long_ago = now - claims.PROBE_AFTER - timedelta(seconds=1)
+    one = handler(paused_at=long_ago, pause_reason="It failed.", failures=20, last_at=now)
+    for object_id in range(10):
+        raised(object_id)
+    runs = Runs(lambda _: Verdict.FAILED)
+    runs.settle()
+    assert not runs.made  # it was tried a moment ago
+    for tried in range(1, 8):
+        EventHandler.objects.filter(pk=one.pk).update(last_at=long_ago)
+        Delivery.objects.filter(state="retry").update(due_at=now)
+        runs.settle()
+        assert len(runs.made) == tried
+    one.refresh_from_db()
+    assert one.paused_at == long_ago and one.last_at is not None and one.last_at > long_ago
+    assert not Delivery.objects.filter(state="dead").exists()  # nothing is given up while it is paused
+    runs.verdict = lambda _: Verdict.DONE
+    EventHandler.objects.filter(pk=one.pk).update(last_at=long_ago)
+    later()
+    runs.settle()
+    one.refresh_from_db()
+    assert (one.paused_at, one.pause_reason, one.failures) == (None, "", 0)
+    assert states() == {"done": 10}
+
+
+def test_while_a_paused_handler_is_tried_it_is_not_tried_again() -> None:
+    long_ago = timezone.now() - claims.PROBE_AFTER - timedelta(seconds=1)
+    handler(paused_at=long_ago, last_at=long_ago)
+    raised(1)
+    raised(2)
+    dispatch()
+    found = claims.due()
+    assert set(found.handlers) == found.probed
+    assert len(claims.claim(found.handlers, dict.fromkeys(found.probed, 1), 4, tests=False)) == 1
+    assert claims.due().handlers == {}
+
+
 def test_higher_priority_starts_first_and_equal_ones_by_creation() -> None:
     low, first, second, high = handler(priority=-3), handler(), handler(), handler(priority=1000)
     raised(1)

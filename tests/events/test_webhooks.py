@@ -261,6 +261,7 @@ def test_an_event_arrives_after_failures_with_the_same_id_as_a_cloud_event(recei
     assert states() == {"done": 1}
     assert len(receiver.requests) == 4 and all(verified(*each) for each in receiver.requests)
     assert {headers["webhook-id"] for headers, _ in receiver.requests} == {"1"}
+    assert {headers["innkeeper-event-depth"] for headers, _ in receiver.requests} == {"1"}
     document = json.loads(receiver.requests[-1][1])
     assert document["specversion"] == "1.0" and document["id"] == "1" and document["type"] == f"innkeeper.{EVENT}"
     assert document["data"]["parameters"] == values and document["subject"] == "client/5"

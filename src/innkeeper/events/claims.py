@@ -37,6 +37,9 @@ WAITS = {
 PAUSE_AFTER = 20
 """So many failures in a row, over all events of a handler, pause it: nothing is given up while it is broken."""
 
+PROBE_AFTER = timedelta(minutes=15)
+"""A paused handler is tried with one event so long after it was tried last; it goes on when that succeeds."""
+
 AGAIN_S = 1
 """After an attempt that ended with one of our own processes."""
 
@@ -93,10 +96,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """When there is something to do: for each handler that may run, and for tests."""
+    """When there is something to do: for each handler that may run, and for tests.
+
+    Handlers among `probed` are paused, and get one event to show whether they work again.
+    """
 
     handlers: dict[int, datetime]
     tests: bool
+    probed: frozenset[int] = frozenset()
 
     def ready(self, now: datetime, room: Mapping[int, int], default: int) -> list[int]:
         return [id for id, at in self.handlers.items() if at <= now and room.get(id, default) > 0]
@@ -106,15 +113,21 @@ def due() -> Due:
     """What is due next, in one statement however long the queues are. Takes no lock."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT h.id, (SELECT MIN(d.due_at) FROM events_delivery d WHERE d.handler_id = h.id"
-            f" AND d.state IN {DUE}) FROM events_eventhandler h WHERE h.enabled AND h.paused_at IS NULL"
+            "SELECT h.id, h.paused_at IS NOT NULL, (SELECT MIN(d.due_at) FROM events_delivery d"
+            f" WHERE d.handler_id = h.id AND d.state IN {DUE}) FROM events_eventhandler h WHERE h.enabled"
+            " AND (h.paused_at IS NULL OR (h.paused_at < %s AND h.last_at < %s AND NOT EXISTS (SELECT 1"
+            " FROM events_delivery r WHERE r.handler_id = h.id AND r.state = 'running' AND NOT r.is_test)))",
+            [_adapt(timezone.now() - PROBE_AFTER)] * 2,
         )
-        found = {id: _moment(at) for id, at in cursor.fetchall() if at is not None}
+        rows = [row for row in cursor.fetchall() if row[2] is not None]
         cursor.execute(
             f"SELECT 1 FROM events_delivery WHERE is_test AND state IN {DUE} AND due_at <= %s LIMIT 1",
             [_adapt(timezone.now())],
         )
-        return Due(found, cursor.fetchone() is not None)
+        has_tests = cursor.fetchone() is not None
+    return Due(
+        {id: _moment(at) for id, _, at in rows}, has_tests, frozenset(id for id, is_paused, _ in rows if is_paused)
+    )
 
 
 def claim(ready: Iterable[int], room: Mapping[int, int], default: int, tests: bool) -> list[Claim]:
@@ -276,9 +289,9 @@ def _next(result: Result, handler: EventHandler, is_test: bool, failures: int, n
     if result.verdict in (Verdict.INTERRUPTED, Verdict.UNTRIED):
         return "retry", now + timedelta(seconds=AGAIN_S)
     waits = () if is_test else WAITS[HandlerKind(handler.kind)]
-    if result.verdict is Verdict.REFUSED or failures >= len(waits):
+    if result.verdict is Verdict.REFUSED or (failures >= len(waits) and (is_test or handler.paused_at is None)):
         return "dead", now
-    wait = max(waits[failures], min(result.retry_after_s, waits[-1]))
+    wait = max(waits[min(failures, len(waits) - 1)], min(result.retry_after_s, waits[-1]))
     return "retry", now + timedelta(seconds=wait)
 
 
@@ -290,6 +303,7 @@ def _count(handler: EventHandler, result: Result, now: datetime) -> None:
     if result.verdict is Verdict.DONE:
         handler.last_state = "done"
         handler.failures = 0
+        handler.paused_at, handler.pause_reason = None, ""
         handler.delivered_count += 1
         return
     handler.last_state = "failed"
@@ -346,6 +360,18 @@ def release(held: Iterable[int] = (), *, all_running: bool = False) -> int:
         [(_adapt(now), id) for id, _ in rows],
     )
     return len(rows)
+
+
+def put_off(made: Sequence[Claim], until: datetime, note: str) -> None:
+    """Give back deliveries that were taken and not begun, until a later moment."""
+    for attempt in {each.attempt for each in made}:
+        condition, ids = among("id", [each.id for each in made if each.attempt == attempt])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE events_delivery SET state = %s, attempts = %s, due_at = %s, lease_until = NULL, note = %s"
+                f" WHERE {condition}",
+                ["waiting" if attempt == 1 else "retry", attempt - 1, _adapt(until), note, ids],
+            )
 
 
 def find_stuck() -> list[int]:

@@ -176,6 +176,7 @@ def _send(claim: Claim, plain: Result) -> Result:
         body=json.dumps(document, ensure_ascii=False).encode(),
         secret=unseal(bytes(handler.sealed_secret)),
         timeout_s=handler.timeout_s,
+        depth=what.depth + 1,
         allow_private=handler.allow_private,
         most_bytes=handler.output_kb * 1024,
     )

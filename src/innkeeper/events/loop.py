@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from innkeeper.events import claims
+from innkeeper.events import claims, pace
 from innkeeper.events.claims import Claim, Result, Verdict
 from innkeeper.events.deliver import Progress, attempts
 from innkeeper.events.dispatch import dispatch, is_pending, is_waiting
@@ -179,6 +179,7 @@ class Loop:
         self._theirs = theirs
         self._outside = _listen(wake_socket) if wake_socket else None
         self.pool = Pool(attempts, self.wake)
+        self._pace = pace.Pace()
         self._dispatched_at = 0.0
         self._swept_at = 0.0
 
@@ -221,12 +222,27 @@ class Loop:
                     room, default = self.pool.room()
                     found = claims.due()
                     ready = found.ready(timezone.now(), room, default)
-                made = claims.claim(ready, room, default, found.tests)
+                room |= {id: min(room.get(id, default), 1) for id in found.probed}
+                made = self._paced(claims.claim(ready, room, default, found.tests))
         if waiting:
             self._dispatched_at = now
+        for result in results:
+            self._pace.ended(result, timezone.now())
         self.pool.add(made)
         self._sweep(now)
         return bool(made) or bool(more)
+
+    def _paced(self, made: list[Claim]) -> list[Claim]:
+        """Those that are to begin now. The others are put off."""
+        now = timezone.now()
+        late = [each for each in made if not self._pace.begins(each, now)]
+        if not late:
+            return made
+        claims.put_off(late, now + pace.APART, pace.NOTE)
+        for each in late:
+            log.warning("handler %d seems to cause the events that it is called for: delivery %d is put off",
+                        each.handler.pk, each.id)  # fmt: skip
+        return [each for each in made if each not in late]
 
     def _sweep(self, now: float) -> None:
         """What nothing else would notice: ended leases, and deliveries that wait for one that was removed."""

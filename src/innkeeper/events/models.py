@@ -67,7 +67,7 @@ class Delivery(models.Model):
     """One event on its way to one handler.
 
     `outbox_id` is the row of the outbox, which may be gone before this one; it is empty in a test with sample values.
-    `replay` is 0 for the event itself and counts its repetitions.
+    `replay` is 0 for the event itself and counts its repetitions. `note` says why one waits longer than others.
     """
 
     outbox_id = models.BigIntegerField(null=True)
@@ -84,6 +84,7 @@ class Delivery(models.Model):
     lease_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    note = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["outbox_id", "handler", "replay"], name="delivery_once")]

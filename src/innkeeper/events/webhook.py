@@ -48,6 +48,7 @@ class Request:
     body: bytes
     secret: str
     timeout_s: float
+    depth: int = 0
     allow_private: bool = False
     most_bytes: int = 64 * 1024
 
@@ -148,6 +149,7 @@ def _exchange(connection: http.client.HTTPConnection, request: Request, path: st
         "webhook-id": request.id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature(request.secret, request.id, timestamp, request.body),
+        "Innkeeper-Event-Depth": str(request.depth),
         "Connection": "close",
     }
     with contextlib.closing(connection):
