@@ -140,7 +140,7 @@ def test_templates_and_accounts_are_added_and_taken_out(server, run, tmp_path):
 def test_what_was_set_by_hand_is_found_restored_or_adopted(server, run):
     run("hosting", "--instantiate", "--all")
     run("disk", "--apply")
-    assert run("drift", "--json") == (0, {"drift": [], "edited_rules": []})
+    assert run("drift", "--json") == (0, {"drift": [], "edited_rules": [], "problems": []})
     page, folder = (server.vhosts / "example.com/httpdocs" / name for name in ("index.html", "data"))
     page.chmod(0o660)
     folder.chmod(0o2700)
@@ -210,6 +210,8 @@ def test_a_rule_for_what_is_gone_stops_no_other(server, run):
     assert (code, {item["code"] for item in found["runs"][0]["absent"]}) == (0, {"not-there"})
     (docs / "index.html").symlink_to("/etc/passwd")
     assert run("hosting", "--apply", "--domain", "example.com")[0] == 1
+    code, found = run("drift", server.vhosts / "example.com", "--json")
+    assert (code, {problem["code"] for problem in found["problems"]}) == (1, {"link"})
     hosting.instantiate(server, [DOMAIN], "alice", "again")
     (docs / "index.html").unlink()
     assert run("drift", docs / "index.html", "--adopt")[0] == 0

@@ -9,7 +9,7 @@ from innkeeper.instance.config import Instance, InstanceError, write_file
 from innkeeper.instance.report import Report
 from innkeeper.permissions.journal import JournalError
 from innkeeper.permissions.rules.finding import RuleError
-from innkeeper.permissions.server import disk, running
+from innkeeper.permissions.server import disk, hosting, running
 from innkeeper.permissions.server.history import MetadataError
 from innkeeper.permissions.server.layout import Layout
 
@@ -26,8 +26,11 @@ def prepare(instance: Instance, report: Report) -> None:
     """
     layout = Layout.of(instance)
     try:
-        for name in disk.install(layout):
+        laid = disk.install(layout)
+        for name in laid:
             report.step(f"laid {name}, which is new or has changed")
+        if any(name.endswith("_template.xml") for name in laid) and hosting.domains(layout):
+            report.step("hosting accounts get what is new by `innkeeper security hosting --instantiate --all`")
         _lay_utilities(instance)
         if not (layout.records / running.FIRST).exists():
             _apply(layout, report)

@@ -48,6 +48,10 @@ class Problem:
     message: str
     rules: tuple[str, ...] = ()
 
+    def as_dict(self) -> dict[str, Any]:
+        """The problem as plain data."""
+        return {"path": self.path, "code": self.code, "message": self.message, "rules": list(self.rules)}
+
     def __str__(self) -> str:
         rules = f" (rules: {', '.join(self.rules)})" if self.rules else ""
         return f"{self.path}: {self.code}: {self.message}{rules}"
@@ -100,9 +104,6 @@ class Report:
         return {
             "folders": self.folders, "files": self.files, "changed": self.changed, "created": self.created,
             "vanished": self.vanished, "skipped": dict(self.skipped), "problem_count": self.problem_count,
-            "problems": [
-                {"path": item.path, "code": item.code, "message": item.message, "rules": list(item.rules)}
-                for item in self.problems
-            ],
+            "problems": [problem.as_dict() for problem in self.problems],
             "absent": [finding.as_dict() for finding in self.absent], "stopped": self.stopped,
         }  # fmt: skip

@@ -16,6 +16,7 @@ from innkeeper.instance.config import Instance
 from innkeeper.permissions import printing
 from innkeeper.permissions.posix import limits
 from innkeeper.permissions.printing import as_json, change_text, err, out
+from innkeeper.permissions.report import Problem
 from innkeeper.permissions.rules.document import Document
 from innkeeper.permissions.rules.finding import RuleError
 from innkeeper.permissions.rules.lint import lint
@@ -177,6 +178,7 @@ def _drift(arguments: argparse.Namespace) -> int:
     if arguments.adopt:
         return _adopt(scopes[0], arguments)
     rows: list[dict[str, Any]] = []
+    problems: list[Problem] = []
     edited: list[str] = []
     code = printing.IN_ORDER
     for scope in scopes:
@@ -187,13 +189,17 @@ def _drift(arguments: argparse.Namespace) -> int:
             outcome = scope.run(How(dry=not arguments.restore, start=scope.start))
         for run in (back, outcome.run):
             code = max(code, printing.run_code(run.report, dry=not arguments.restore))
+            problems += run.report.problems
             if arguments.restore and not arguments.json:
                 printing.summary(run.report, "restored")
         if not arguments.restore:
             rows += _rows(scope, outcome, by_hand)
     if arguments.json:
-        as_json({"drift": rows, "edited_rules": edited})
+        as_json({"drift": rows, "edited_rules": edited, "problems": [problem.as_dict() for problem in problems]})
         return code
+    if not arguments.restore:
+        for problem in problems:
+            err(problem)
     for file in edited:
         out(f"{file} was changed by hand and not applied since; its differences stand here too")
     for row in rows:
