@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import DatabaseError, IntegrityError, close_old_connections, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from innkeeper.core.db.statements import execute
 
@@ -60,3 +61,22 @@ def test_a_connection_that_the_server_ended_is_replaced_before_the_next_request(
     killer.close()
     close_old_connections()
     assert execute("SELECT pg_backend_pid()") != [(pid,)]
+
+
+def test_a_statement_that_is_kept_prepared_takes_each_kind_of_value(db: None) -> None:
+    now = timezone.now().replace(microsecond=5)
+    at = connection.ops.adapt_datetimefield_value(now)
+    for number in (1, 2**40, -1):
+        row = [at, "admin", number, "é%'\\", "", "xml", "none", "none", number, "", ""]
+        execute(
+            "INSERT INTO core_auditentry (at, actor_kind, actor_id, login, address, door, operation, object_type,"
+            f" object_id, object_name, detail) VALUES ({', '.join(['%s'] * len(row))})",
+            row,
+            by_key=True,
+        )
+        select = "SELECT login FROM core_auditentry WHERE object_id = %s AND at = %s"
+        assert execute(select, [number, at], by_key=True) == [("é%'\\",)]
+        assert execute(select, [None, at], by_key=True) == []
+    with pytest.raises(IntegrityError), transaction.atomic():
+        execute("INSERT INTO core_setting (name, value) VALUES (%s, %s)", ["a", None], by_key=True)
+    assert execute("SELECT name FROM core_setting WHERE name = %s", ["a"], by_key=True) == []

@@ -1,4 +1,8 @@
-"""Django's PostgreSQL backend with prepared statements, and a look at the socket in place of a health check's query."""
+"""Django's PostgreSQL backend with a short way for hand-written statements and for transactions.
+
+psycopg's cursors send and wait in Python, which takes longer than the server does for a look-up by key. What is
+prepared here, and BEGIN and COMMIT, are one call of libpq each, which waits without Python's lock.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,25 @@ from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
-from psycopg.pq import TransactionStatus
+from django.db.backends.utils import debug_transaction
+from psycopg import abc
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """PostgreSQL through psycopg."""
 
-    def get_connection_params(self) -> dict[str, Any]:
-        params: dict[str, Any] = super().get_connection_params()
-        # Django's cursors put the values into the text and never prepare; this is for those of `run`.
-        params["prepare_threshold"] = 0
-        return params
+    _prepared: dict[str, bytes]
+    _transformer: abc.Transformer
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        self._prepared = {}
+        self._transformer = Transformer(connection)
+        return connection
 
     def run(self, statement: str, parameters: Sequence[Any], *, by_key: bool = False) -> list[tuple[Any, ...]]:
         """The rows of a statement, which is prepared on its first use if it is `by_key`. See `core.db.statements`."""
@@ -28,12 +40,47 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.needs_rollback:
             self.validate_no_broken_transaction()
         try:
+            if by_key and self.connection.autocommit:
+                return self._run_prepared(statement, parameters)
             with psycopg.Cursor(self.connection) as cursor:
-                cursor.execute(statement, parameters, prepare=by_key)
+                cursor.execute(statement, parameters, prepare=False)
                 return cursor.fetchall() if cursor.description else []
         except psycopg.Error:
             with self.wrap_database_errors:
                 raise
+
+    def _run_prepared(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Parameters go as text, and the server takes their types from their places: so there is one plan for all."""
+        server, transformer = self.connection.pgconn, self._transformer
+        name = self._prepared.get(statement)
+        if name is None:
+            name = f"innkeeper_{len(self._prepared)}".encode()
+            places = [f"${number}" for number in range(1, len(parameters) + 1)]
+            _succeeded(server.prepare(name, (statement % tuple(places)).encode()))
+            self._prepared[statement] = name
+        values = transformer.dump_sequence(parameters, [PyFormat.TEXT] * len(parameters))
+        result = _succeeded(server.exec_prepared(name, values))
+        if not result.ntuples:
+            return []
+        transformer.set_pgresult(result)
+        rows: list[tuple[Any, ...]] = transformer.load_rows(0, result.ntuples, tuple)
+        return rows
+
+    def _start_transaction_under_autocommit(self) -> None:
+        # psycopg's connection stays in autocommit mode: outside of it, each statement asks whether one has begun.
+        self._command("BEGIN")
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        if self.connection.autocommit is not autocommit:
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
+
+    def _commit(self) -> None:
+        if self.connection is not None:
+            self._command("COMMIT")
+
+    def _command(self, command: str) -> None:
+        with debug_transaction(self, command), self.wrap_database_errors:
+            _succeeded(self.connection.pgconn.exec_(command.encode()))
 
     def is_usable(self) -> bool:
         """An idle server says nothing: what can be read is its farewell, or a notice, and then a query decides."""
@@ -46,3 +93,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return True
         usable: bool = super().is_usable()
         return usable
+
+
+def _succeeded(result: PGresult) -> PGresult:
+    """The same result. Raises psycopg's error for one of a failure."""
+    if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+        raise error_from_result(result)
+    return result

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db.backends.sqlite3 import base
+from django.db.backends.utils import debug_transaction
 
 READS = ("SELECT", "EXPLAIN", "PRAGMA", "VALUES")
 
@@ -147,10 +148,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _start_transaction_under_autocommit(self) -> None:
         self.writer.acquire()
         try:
-            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+            with debug_transaction(self, "BEGIN IMMEDIATE"), self.wrap_database_errors:
+                self.connection.execute("BEGIN IMMEDIATE")
         except BaseException:
             self.writer.release()
             raise
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        if not (autocommit and self.connection.isolation_level is None):
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
 
     def _commit(self) -> None:
         try:
