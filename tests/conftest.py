@@ -26,7 +26,7 @@ def _database_in_a_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 @pytest.fixture(autouse=True)
 def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A door must not close the connection that holds the test's transaction; Django's test client does the same."""
-    monkeypatch.setattr("innkeeper.doors.xmlapi.endpoint.close_old_connections", lambda: None)
+    monkeypatch.setattr("innkeeper.doors.xmlapi.endpoint.close_old_connection", lambda: None)
 
 
 @pytest.fixture(scope="session")

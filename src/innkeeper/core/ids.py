@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connection
-
-from innkeeper.core.db.statements import execute
+from innkeeper.core.db.statements import database, execute
 
 
 def allocate(table: str, count: int) -> list[int]:
@@ -13,7 +11,7 @@ def allocate(table: str, count: int) -> list[int]:
     On SQLite the transaction holds the writer's lock, so counting on from the stored sequence is safe; the explicit
     inserts raise that sequence themselves.
     """
-    if connection.vendor == "postgresql":
+    if database().vendor == "postgresql":
         rows = execute(
             "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count], by_key=True
         )

@@ -21,10 +21,10 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, transaction
-from django.utils import timezone
 
 from innkeeper.core.actor import Actor
-from innkeeper.core.db.sets import insert
+from innkeeper.core.db.sets import insert_together
+from innkeeper.core.db.statements import now
 from innkeeper.core.errors import Failed, InnkeeperError, Refused
 from innkeeper.core.events import EventType
 from innkeeper.core.sealing import seal
@@ -147,25 +147,23 @@ class Operation:
         self._on_commit.append(effect)
 
     def _write_records(self) -> None:
-        now = connection.ops.adapt_datetimefield_value(timezone.now())
-        actor = self.actor
+        at, actor = now(), self.actor
         audit = [
             (
-                now, actor.kind.value, actor.account_id, actor.login, actor.address, actor.door.value,
+                at, actor.kind.value, actor.account_id, actor.login, actor.address, actor.door.value,
                 self.name, object_type, object_id, object_name, detail,
             )
             for object_type, object_id, object_name, detail in self._audit
         ]  # fmt: skip
-        insert("core_auditentry", AUDIT_COLUMNS, audit)
         sealed = self._sealed() if self._secrets else {}
         events = [
             (
-                now, event.name, event.object_type, object_id, actor.login, actor.address, parameters, "pending",
+                at, event.name, event.object_type, object_id, actor.login, actor.address, parameters, "pending",
                 actor.depth, sealed.get(place),
             )
             for place, (event, object_id, parameters) in enumerate(self._events)
         ]  # fmt: skip
-        insert("core_outboxevent", OUTBOX_COLUMNS, events)
+        insert_together(("core_auditentry", AUDIT_COLUMNS, audit), ("core_outboxevent", OUTBOX_COLUMNS, events))
         self._has_events = self._has_events or bool(events)
         self._audit.clear()
         self._events.clear()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 
-from innkeeper.core.db.statements import execute
+from innkeeper.core.db.statements import database, execute
 
 
 def among(column: str, values: Sequence[int] | Sequence[str]) -> tuple[str, Any]:
@@ -19,7 +20,7 @@ def among(column: str, values: Sequence[int] | Sequence[str]) -> tuple[str, Any]
     """
     if len(values) == 1:
         return f"{column} = %s", values[0]
-    if connection.vendor == "postgresql":
+    if database().vendor == "postgresql":
         return f"{column} = ANY(%s)", list(values)
     return f"{column} IN (SELECT value FROM json_each(%s))", json.dumps(list(values))
 
@@ -45,18 +46,37 @@ def execute_each(statement: str, rows: Sequence[Sequence[Any]]) -> None:
         cursor.executemany(statement, rows)
 
 
-def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def insert(table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
     """Insert rows, each with its values in the order of the columns.
 
     On PostgreSQL many rows go by COPY, which plans nothing a row.
     """
     if not rows:
         return
-    names = ", ".join(columns)
-    if connection.vendor == "postgresql" and len(rows) > 1:
-        copy = f"COPY {table} ({names}) FROM STDIN"
+    if len(rows) > 1 and database().vendor == "postgresql":
+        copy = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(copy) as stream:
             for row in rows:
                 stream.write_row(row)
     else:
-        execute_each(f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})", rows)
+        execute_each(insertion(table, columns), rows)
+
+
+def insert_together(*inserts: tuple[str, tuple[str, ...], Sequence[Sequence[Any]]]) -> None:
+    """`insert` for several tables; what refers from one to another is checked by the commit.
+
+    PostgreSQL takes single rows in one statement: each of its own would take as long as all of them do.
+    """
+    if database().vendor == "postgresql" and all(len(rows) == 1 for _, _, rows in inserts):
+        *first, last = (insertion(table, columns) for table, columns, _ in inserts)
+        parts = ", ".join(f"part{number} AS ({statement})" for number, statement in enumerate(first))
+        execute(f"WITH {parts} {last}", [value for _, _, (row,) in inserts for value in row], by_key=True)
+        return
+    for table, columns, rows in inserts:
+        insert(table, columns, rows)
+
+
+@lru_cache(maxsize=64)
+def insertion(table: str, columns: tuple[str, ...]) -> str:
+    """The statement that inserts one row."""
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"

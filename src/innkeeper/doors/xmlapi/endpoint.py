@@ -13,10 +13,11 @@ from dataclasses import replace
 from wsgiref.types import StartResponse, WSGIEnvironment
 from wsgiref.util import FileWrapper
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 
 from innkeeper.accounts.authentication import authenticate_key, authenticate_password
 from innkeeper.core.actor import Actor, Door
+from innkeeper.core.db.statements import close_old_connection
 from innkeeper.core.errors import AuthenticationFailed, Failed, Malformed, Refused
 from innkeeper.doors.xmlapi.dispatch import Answer, answer, refusal
 from innkeeper.doors.xmlapi.upload import answer_upload, is_upload
@@ -43,7 +44,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     """Authenticate, run the packet, answer."""
     if environ["REQUEST_METHOD"] != "POST":
         return _http_error(start_response, "405 Method Not Allowed", "Send a packet by POST.", ("Allow", "POST"))
-    close_old_connections()
+    close_old_connection()
     try:
         pretty = _header(environ, PRETTY).strip().upper() == "TRUE"
         try:
@@ -59,7 +60,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
             result = refusal(error, pretty=pretty)
         return _respond(environ, start_response, result)
     finally:
-        close_old_connections()
+        close_old_connection()
 
 
 def authenticate(environ: WSGIEnvironment) -> Actor:
@@ -104,13 +105,13 @@ def limit_of(actor: Actor) -> int:
 
 def body_limit(environ: WSGIEnvironment) -> int:
     """How many bytes the server may read for this request, for servers that ask before they read a large body."""
-    close_old_connections()
+    close_old_connection()
     try:
         return limit_of(authenticate(environ))
     except Refused:
         return BODY_LIMIT
     finally:
-        close_old_connections()
+        close_old_connection()
 
 
 def too_large(start_response: StartResponse) -> Iterable[bytes]:

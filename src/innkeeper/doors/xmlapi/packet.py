@@ -68,7 +68,7 @@ class TreePacket:
     """A packet that is small enough for a tree."""
 
     def __init__(self, text: bytes) -> None:
-        self._root = parser.bounded(parser.parse_text(text))
+        self._root = parser.parse_bounded(text)
         self.version = self._root.get("version")
 
     def names_only(self, operator: str) -> bool:

@@ -7,6 +7,7 @@ business of `schema`.
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any, Final, cast
 
 from lxml import etree
@@ -38,6 +39,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "remove_pis": True,
 }
 _WHITE_SPACE = b" \t\r\n"
+_kept = threading.local()
 
 
 def parse(body: bytes) -> etree._Element:
@@ -45,13 +47,27 @@ def parse(body: bytes) -> etree._Element:
 
     Raises Malformed, with the line and what is wrong.
     """
-    return bounded(parse_text(readable(body)))
+    return parse_bounded(readable(body))
+
+
+def parse_bounded(text: bytes) -> etree._Element:
+    """The root of a document that `readable` let pass. Raises Malformed as `parse` does."""
+    root = parse_text(text)
+    # Elements nest no deeper than there are tags, and an attribute has an equals sign: most packets need no more.
+    body = text.find(b"?>") if text.startswith(b"<?xml") else 0
+    attributes = 0 if root.get("version") is None else 1
+    if text.count(b"<") <= MAX_DEPTH and text.count(b"=", body) <= attributes:
+        return root
+    return bounded(root)
 
 
 def parse_text(text: bytes) -> etree._Element:
     """The root of a document that `readable` let pass. Raises Malformed if it is not well-formed."""
+    parser = getattr(_kept, "parser", None)
+    if parser is None:  # to make one takes as long as to read a short packet
+        parser = _kept.parser = etree.XMLParser(**OPTIONS)
     try:
-        return etree.fromstring(text, etree.XMLParser(**OPTIONS))
+        return etree.fromstring(text, parser)
     except etree.XMLSyntaxError as error:
         raise Malformed(not_well_formed(error)) from error
 

@@ -7,7 +7,7 @@ are not served here are known by name, so that they answer 1017 and not "unknown
 from __future__ import annotations
 
 import threading
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -99,12 +99,17 @@ def validate(packet: etree._Element, version: Version) -> None:
 
 def for_version(version: Version) -> etree.XMLSchema:
     """The schema of packets in this version. Parsers may use it in any number of threads at once."""
-    key = (version.dialect, version >= FIRST_WITHOUT_GONE, version.is_mail_only)
+    key = _kind(version)
     schema = _compiled.get(key)
     if schema is None:
         with _one_log:
             schema = _compiled.setdefault(key, request_schema(operators(version), version.dialect))
     return schema
+
+
+@lru_cache(maxsize=64)
+def _kind(version: Version) -> tuple[Dialect, bool, bool]:
+    return version.dialect, version >= FIRST_WITHOUT_GONE, version.is_mail_only
 
 
 def invalid(error: Any) -> Malformed:

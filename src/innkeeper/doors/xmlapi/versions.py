@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from innkeeper.core.errors import VersionNotSupported
 
@@ -56,6 +57,7 @@ NEWEST = VERSIONS[-1]
 _FORM = re.compile(r"\d{1,4}(\.\d{1,4}){0,3}", re.ASCII)
 
 
+@lru_cache(maxsize=64)
 def resolve(text: str | None) -> Version:
     """The version that a packet asks for: the newest if it names none, the newest with that prefix if it is short.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from innkeeper.core.db.statements import execute
@@ -45,7 +46,7 @@ class Limits:
     """
 
     webspace_id: int
-    values: dict[str, int]
+    values: Mapping[str, int]
     left: dict[str, int]
     _is_counting: bool = field(init=False)
 
@@ -54,13 +55,7 @@ class Limits:
 
     @classmethod
     def of(cls, site: Site) -> Limits:
-        rows = execute(
-            "SELECT name, value FROM hosting_webspacelimit WHERE webspace_id = %s"
-            " AND name IN ('max_box', 'max_redir', 'max_mg', 'max_resp', 'mbox_quota')",
-            [site.webspace_id],
-            by_key=True,
-        )
-        return cls(site.webspace_id, dict(rows), {})
+        return cls(site.webspace_id, site.limits, {})
 
     @property
     def quota(self) -> int:

@@ -14,10 +14,10 @@ from operator import attrgetter
 from typing import Any
 
 from django.db import connection
-from django.utils import timezone
 
-from innkeeper.core.db.sets import among, execute_each
+from innkeeper.core.db.sets import among, execute_each, insertion
 from innkeeper.core.db.sets import insert as insert_rows
+from innkeeper.core.db.statements import database, execute, now
 from innkeeper.core.ids import allocate
 from innkeeper.core.operation import json_text
 from innkeeper.mail.models import new_storage_key
@@ -99,7 +99,7 @@ _COLUMNS = (
     "color_scheme",
 )
 _SELECT = "SELECT n.local_part, a.id, a.guid, a.storage, " + ", ".join(f"a.{column}" for column in _COLUMNS)
-_ACCOUNT_COLUMNS = ("id", "guid", "site_id", "storage", "used_bytes", "created_at", *_COLUMNS)
+_ACCOUNT_COLUMNS = ("guid", "site_id", "storage", "used_bytes", "created_at", *_COLUMNS)
 _UPDATE_ACCOUNT = f"UPDATE mail_mailaccount SET {', '.join(f'{column} = %s' for column in _COLUMNS)} WHERE id = %s"
 _NAME_COLUMNS = ("site_id", "local_part", "address", "kind", "account_id")
 _REPLY_COLUMNS = (
@@ -234,25 +234,40 @@ def insert(site: Site, states: Sequence[AccountState]) -> None:
     """Write new accounts, and fill in their ids."""
     if not states:
         return
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    for state, account_id in zip(states, allocate("mail_mailaccount", len(states)), strict=True):
-        state.id = account_id
-        state.guid = state.guid or str(uuid.uuid4())
-        state.storage = state.storage or new_storage_key()
-    names: list[tuple[Any, ...]] = []
-    for state in states:
-        names.append((site.id, state.name, site.address(state.name), "account", state.id))
-        names += [(site.id, alias, site.address(alias), "alias", state.id) for alias in state.aliases]
-    insert_rows(
-        "mail_mailaccount",
-        _ACCOUNT_COLUMNS,
-        [(state.id, state.guid, site.id, state.storage, 0, now, *_values(state)) for state in states],
-    )
+    at = now()
+    accounts = [
+        (state.guid or str(uuid.uuid4()), site.id, state.storage or new_storage_key(), 0, at, *_values(state))
+        for state in states
+    ]
+    if len(states) == 1:
+        (state,) = states
+        state.id = _insert_single(accounts[0], (site.id, state.name, site.address(state.name), "account"))
+        names: list[tuple[Any, ...]] = []
+    else:
+        for state, account_id in zip(states, allocate("mail_mailaccount", len(states)), strict=True):
+            state.id = account_id
+        rows = [(state.id, *row) for state, row in zip(states, accounts, strict=True)]
+        insert_rows("mail_mailaccount", ("id", *_ACCOUNT_COLUMNS), rows)
+        names = [(site.id, state.name, site.address(state.name), "account", state.id) for state in states]
+    names += [(site.id, name, site.address(name), "alias", state.id) for state in states for name in state.aliases]
     insert_rows("mail_mailname", _NAME_COLUMNS, names)
     _insert_recipients((state, kind, values) for state in states for kind, values in _lists(state))
     _insert_files([(state, list(state.files.values())) for state in states if state.files])
     _insert_replies([state for state in states if state.replies])
     _write_scripts([state for state in states if state.script is not None])
+
+
+def _insert_single(account: Sequence[Any], name: Sequence[Any]) -> int:
+    """Write one account and its name; its id. On PostgreSQL one statement: three took a tenth of the whole request."""
+    insert_account = f"{insertion('mail_mailaccount', _ACCOUNT_COLUMNS)} RETURNING id"
+    if database().vendor == "postgresql":
+        insert_both = f"WITH a AS ({insert_account}) INSERT INTO mail_mailname ({', '.join(_NAME_COLUMNS)})"
+        returning = "SELECT %s, %s, %s, %s, a.id FROM a RETURNING account_id"
+        ((account_id,),) = execute(f"{insert_both} {returning}", [*account, *name], by_key=True)
+    else:
+        ((account_id,),) = execute(insert_account, account)
+        execute(insertion("mail_mailname", _NAME_COLUMNS), [*name, account_id])
+    return int(account_id)
 
 
 def update(site: Site, pairs: Sequence[tuple[AccountState, AccountState]]) -> None:
