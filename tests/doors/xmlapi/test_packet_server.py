@@ -324,7 +324,7 @@ def test_a_long_answer_is_sent_piece_by_piece_to_a_slow_reader(server: Server) -
     assert (first + rest).partition(b"\r\n\r\n")[2] == content
 
 
-def test_requests_that_fail_are_answered_and_leave_no_room_taken(tmp_path: Path) -> None:
+def test_short_requests_pass_the_loop_by_and_failing_ones_leave_no_room_taken(tmp_path: Path) -> None:
     with serving("failing_application:application", tmp_path) as server:
         body = b" " * (4 * 1024 * 1024)
         # More bytes than bodies may take together.
@@ -332,5 +332,9 @@ def test_requests_that_fail_are_answered_and_leave_no_room_taken(tmp_path: Path)
             status, content = server.post(body, {})
             assert (status, b"not for clients" in content) == (500, False)
         with closing(server.connection()) as connection:
-            connection.request("POST", "/fine", body)
-            assert connection.getresponse().read() == b"fine"
+            for method, sent, by_loop in (("POST", body, b"21"), ("POST", b"short", b"21"), ("GET", None, b"21")):
+                connection.request(method, "/by-loop", sent)
+                assert connection.getresponse().read() == by_loop
+        assert server.raw(b"POST /by-loop HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nslow").startswith(
+            b"HTTP/1.1 408"
+        )

@@ -1,0 +1,48 @@
+"""The bodies that are on their way, and who sends them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(eq=False, slots=True)
+class Incoming:
+    """A body that one address sends. `end` ends the waiting for it; called at `deadline` or before, in the loop."""
+
+    address: str
+    end: Callable[[], object]
+    deadline: float
+
+
+class Receiving:
+    """Up to `most` bodies an address. Any thread may call."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by_address: dict[str, deque[Incoming]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, body: Incoming) -> Incoming | None:
+        """Count a body. The one to end where its address sends too many: the oldest, which is the slowest."""
+        with self._lock:
+            others = self._by_address.setdefault(body.address, deque())
+            oldest = others.popleft() if len(others) >= self._most else None
+            others.append(body)
+        return oldest
+
+    def remove(self, body: Incoming) -> None:
+        """Forget a body that is here, or never will be."""
+        with self._lock:
+            others = self._by_address.get(body.address)
+            if others is not None and body in others:
+                others.remove(body)
+                if not others:
+                    del self._by_address[body.address]
+
+    def late(self, now: float) -> list[Incoming]:
+        """The bodies that should have been here."""
+        with self._lock:
+            return [body for others in self._by_address.values() for body in others if body.deadline <= now]
