@@ -111,6 +111,10 @@ def test_a_hostile_hosting_account_is_refused(changes: dict[str, Any]) -> None:
         line(op="move_trees", moves=[[SPEC, SPEC | {"id": 21}]]),
         line(op="empty_tree_grave", keep_s=-1),
         line(op="empty_tree_grave", keep_s="1"),
+        line(op="restore_tree", account=SPEC, grave="../s17-1234567890-123456789"),
+        line(op="restore_tree", account=SPEC, grave="s17-1234567890-123456789.json"),
+        line(op="restore_tree", account=SPEC, grave=["s17-1234567890-123456789"]),
+        line(op="graves", of="s17"),
     ],
 )
 def test_a_bad_list_of_hosting_accounts_is_refused(bad: bytes) -> None:

@@ -107,6 +107,8 @@ def test_what_was_taken_away_comes_back_and_what_was_there_is_kept(vhosts: Path)
     for spec in (new, anna):
         trees.ensure(vhosts, spec, OWNERS)
     (root / "httpdocs" / "page").write_text("new")
+    with pytest.raises(TreeError, match="not known to be of a domain"):
+        trees.restore(vhosts, new, web_user, {})
     trees.restore(vhosts, new, domain, {old.user: OWNERS.user})
     assert (root / "httpdocs" / "page").read_text() == "old"
     assert [(root / "httpdocs" / name).stat().st_uid for name in ("page", "roots")] == [OWNERS.user, 0]

@@ -277,6 +277,7 @@ def test_the_history_of_an_instance_is_shown_compared_and_put_back(server, run):
     assert file.read_text() == text
     assert run("history", "--domain", "example.com", "--diff", 1)[0] == 0
     assert run("history", "--domain", "example.com", "--restore", 7)[0] == 2
+    assert run("history", "--domain", "example.com", "--show", 1, "--json")[1]["text"] == text
     for which in (["--webuser", "example.com:joe"], ["--subdomain", "shop.example.com"], ["--disk"],
                   ["--template", "hosting_template"]):  # fmt: skip
         assert run("history", *which)[0] == 0

@@ -240,11 +240,14 @@ def restore(vhosts: Path, spec: Spec, grave: str, users: Mapping[int, int]) -> N
     `users` says whose files become whose. Subdomains and web users of a domain have graves of their own, and those that
     are there stay. The grave goes last, so that this can be done again after a crash; one that is gone is no error.
 
-    Raises TreeError when the account has no tree.
+    Raises TreeError when the account has no tree, or one of another kind: what is root's in the one is the owner's in
+    the other.
     """
     with opened(vhosts) as top, _below(top, GRAVES) as graves, _parent(top, spec) as parent:
         if not _exists(graves, grave):
             return
+        if (_read_note(graves, grave) or {}).get("kind") != spec.kind:
+            raise TreeError(f"{GRAVES}/{grave} is not known to be of a {spec.kind}.")
         if _mark(parent, spec) != spec.key:
             raise TreeError(f"{'/'.join(spec.folder)} is not there yet.")
         for old, new in users.items():

@@ -36,7 +36,11 @@ def _history(arguments: argparse.Namespace) -> int:
             out(text if changed else f"{found.metadata.path} holds version {arguments.restore} already")
         return printing.IN_ORDER
     if arguments.show is not None:
-        out(found.metadata.content(arguments.show).decode("utf-8", "backslashreplace").rstrip("\n"))
+        text = found.metadata.content(arguments.show).decode("utf-8", "backslashreplace")
+        if arguments.json:
+            as_json({"file": str(found.metadata.path), "version": arguments.show, "text": text})
+        else:
+            out(text.rstrip("\n"))
         return printing.IN_ORDER
     if arguments.diff:
         if len(arguments.diff) > 2:
