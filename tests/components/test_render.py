@@ -47,7 +47,7 @@ def test_every_map_is_written_and_every_written_map_is_used(lookup: Lookup) -> N
 def test_keys_of_whole_domains_are_not_suppressed() -> None:
     """But for the question about a recipient's domain, which its address alone answers."""
     for name, (_columns, _view, key) in postfix.QUERIES.items():
-        assert key == ("'%d'" if name == "relay" else "'%s'"), name
+        assert key == {"plain": "'%u@%d'", "ours": "'%d'"}.get(name, "'%s'"), name
 
 
 def test_postgresql_is_asked_through_proxymap_and_sqlite_directly() -> None:

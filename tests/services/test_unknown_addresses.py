@@ -112,6 +112,18 @@ def test_mail_service_off_takes_no_mail_and_no_log_in_and_on_brings_everything_b
     assert site.instance.takes(site.address("nobody")) is (action != "<reject/>")
 
 
+def test_a_session_from_outside_meets_each_change_of_a_site(site: Site) -> None:
+    site.account("alice", "<alias>sales</alias>")
+    with smtplib.SMTP("127.0.0.1", site.instance.ports["smtp"], timeout=30) as session:
+        session.ehlo()
+        for on in (True, False, True):
+            site.service(on=on)
+            for name, taken in (("alice", on), ("sales", on), ("nobody", False)):
+                session.mail("dora@peer.invalid")
+                assert (session.rcpt(site.address(name))[0] == 250) is taken, (on, name)
+                session.rset()
+
+
 def test_an_account_can_be_made_and_changed_while_the_service_is_off(site: Site) -> None:
     site.prefs("<mailservice>false</mailservice>")
     alice = site.account("alice")

@@ -212,8 +212,9 @@ service quota-status {{
   executable = quota-status -p postfix
   client_limit = 1
   unix_listener quota-status {{
-    mode = 0600
+    mode = 0660
     user = {layout.policy_user}
+    group = postfix
   }}
 }}
 service imap-login {{

@@ -26,6 +26,9 @@ KEYS = {
 }
 """The column by which each service view is asked."""
 
+UNLIMITED = "*:bytes=0"
+"""The rule of a mailbox that is never full: Dovecot need not be asked."""
+
 
 def select(driver: Literal["sqlite", "pgsql"], columns: str, view: str, key: str) -> str:
     """The statement that looks up a key, which is given as SQL writes it.

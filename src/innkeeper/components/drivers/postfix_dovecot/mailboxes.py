@@ -10,15 +10,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from innkeeper.components.drivers.postfix_dovecot.lookups import Lookups
+from innkeeper.components.drivers.postfix_dovecot.lookups import UNLIMITED, Lookups
 
 MAX_ADDRESSES = 50
 """A recipient that leads to more is taken; asking for each of a large group would hold the sender up."""
 
 IDLE_CONNECTIONS = 8
-
-UNLIMITED = "*:bytes=0"
-"""The rule of a mailbox that is never full: Dovecot need not be asked."""
 
 
 def keys(address: str) -> list[str]:

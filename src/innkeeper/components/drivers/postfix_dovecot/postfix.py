@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from innkeeper.components.drivers.postfix_dovecot.layout import File, Layout, Lookup
-from innkeeper.components.drivers.postfix_dovecot.lookups import select
+from innkeeper.components.drivers.postfix_dovecot.lookups import UNLIMITED, select
 
 REWRITERS = 10
 """Most processes that resolve addresses, each with a connection to PostgreSQL or two."""
@@ -13,11 +13,12 @@ REWRITERS = 10
 BOUNCE_DOMAIN = "bounce.invalid"
 """Unknown addresses of a site that bounces are rewritten to `site-ID@` this, whose transport is the site's text."""
 
-# `%s` and never `%u` or `%d`, which suppress the query for keys of the form @domain; but for `relay`, which wants that:
-# Postfix tries a recipient's address, then its domain and more, and the address alone answers for the domain.
+# `%s` and never `%u` or `%d`, which suppress the query for keys of the form @domain; but for `plain` and `ours`, which
+# want that: Postfix tries a recipient's address, then its domain and more, and the address alone answers.
 QUERIES = {
     "domains": ("1", "svc_mail_domain", "'%s'"),
-    "relay": ("'OK'", "svc_mail_domain", "'%d'"),
+    "plain": (f"CASE quota_rule WHEN '{UNLIMITED}' THEN 'OK' ELSE 'bounded' END", "svc_mail_mailbox", "'%u@%d'"),
+    "ours": ("'ours'", "svc_mail_domain", "'%d'"),
     "recipients": ("1", "svc_mail_recipient", "'%s'"),
     "mailboxes": ("address", "svc_mail_mailbox", "'%s'"),
     "aliases": ("target", "svc_mail_alias", "'%s'"),
@@ -166,10 +167,16 @@ smtpd_sender_login_maps = {maps["senders"]}
 mail_policy = check_policy_service {{ unix:{layout.policy_socket},
     timeout=5s, try_limit=1, default_action=DUNNO }}
 smtpd_helo_required = no
-# A process remembers how it resolved a pair of sender and recipient; this asks whether the domain is ours now.
-smtpd_relay_restrictions = check_recipient_access {maps["relay"]}, reject_unauth_destination
 parent_domain_matches_subdomains =
 smtpd_recipient_restrictions = reject_non_fqdn_recipient, reject_unlisted_recipient, $mail_policy
+# Mail from outside. Most recipients are mailboxes that pass nothing on: one look-up knows them, and Dovecot whether
+# there is room. The others must belong to a domain that is ours at this moment.
+smtpd_restriction_classes = bounded, ours
+bounded = check_policy_service {{ unix:{layout.quota_socket},
+    timeout=5s, try_limit=1, default_action=DUNNO }}, permit
+ours = reject_unlisted_recipient, $mail_policy, permit
+incoming_restrictions = reject_non_fqdn_recipient, check_recipient_access {maps["plain"]},
+    check_recipient_access {maps["ours"]}, reject
 smtpd_forbid_bare_newline = yes
 smtpd_client_event_limit_exceptions = 127.0.0.0/8
 
@@ -186,6 +193,10 @@ def master_cf(layout: Layout) -> str:
     return f"""\
 # Written by Innkeeper; changes made here are overwritten.
 {layout.host}:{layout.smtp_port} inet n - n - - smtpd
+  -o rewrite_service_name=incoming
+  -o smtpd_recipient_restrictions=$incoming_restrictions
+  -o smtpd_relay_restrictions=
+  -o smtpd_reject_unlisted_recipient=no
 {layout.host}:{layout.submission_port} inet n - n - - smtpd
   -o syslog_name=postfix/submission
   -o smtpd_tls_security_level=encrypt
@@ -206,6 +217,11 @@ cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
 rewrite unix - - n - {REWRITERS} trivial-rewrite{_rewriter_options(layout)}
+# For mail from outside, where the restrictions ask whether a domain is ours. What is not is refused there, so its
+# recipients are resolved as if each were: no look-up, and nothing to remember that may change.
+incoming unix - - n - {REWRITERS} trivial-rewrite
+  -o virtual_mailbox_domains=static:ours
+  -o transport_maps=
 # Addresses are ASCII here (smtputf8_enable), but a site's text for unknown addresses may be anything.
 bounce unix - - n - 0 bounce -o smtputf8_enable=yes
 defer unix - - n - 0 bounce
