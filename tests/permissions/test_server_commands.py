@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from trees import make, snapshot
 from innkeeper.permissions import cli
 from innkeeper.permissions.server import commands, hosting
 from innkeeper.permissions.server.layout import Layout
+from innkeeper.permissions.server.left import Book
 
 
 @pytest.fixture
@@ -185,6 +187,22 @@ def test_what_accounts_that_no_rule_names_were_given_is_found_restored_or_adopte
     assert (code, "special bits" in text) == (2, True)
     subprocess.run(["setfacl", "-b", module], check=True)
     assert run("drift", module)[0] == 1
+
+
+def test_what_a_killed_run_left_is_known_too(server, run, monkeypatch):
+    run("disk", "--apply")
+    (server.disk_folder / "own.xml").write_text(
+        '<R><Entry AccounType="1" Account="lp" Path="[PRODUCT_ROOT_D]" AceFlags="0x3" AccessMask="Modify"'
+        ' EntryFlags="0x0"/></R>'
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(Book, "note", lambda *_: os._exit(9))
+        child = os.fork()
+        if not child:
+            run("disk", "--apply")
+        os.waitpid(child, 0)
+    assert run("disk", "--check")[0] == 0, "it had come to its end, but for writing down what it left"
+    assert run("drift", server.root) == (0, "")
 
 
 def test_what_an_undone_run_had_found_is_no_drift(server, run):

@@ -120,7 +120,7 @@ def find_run(base: Path, name: str) -> tuple[Path, dict[str, Any]]:
     Raises: JournalError.
     """
     if name == "last":
-        runs = sorted(entry.name for entry in base.iterdir() if _RUN.fullmatch(entry.name)) if base.is_dir() else []
+        runs = names(base)
         if not runs:
             raise JournalError(f"there is no run in {base}")
         name = runs[-1]
@@ -132,10 +132,14 @@ def find_run(base: Path, name: str) -> tuple[Path, dict[str, Any]]:
         raise JournalError(f"there is no run {name} in {base}") from None
 
 
+def names(base: Path) -> list[str]:
+    """The names of all runs, the oldest first."""
+    return sorted(entry.name for entry in base.iterdir() if _RUN.fullmatch(entry.name)) if base.is_dir() else []
+
+
 def forget_old(base: Path, kept: int, spared: Container[str] = ()) -> None:
     """Remove the records of all runs but the newest; a run that is not finished, and those that are spared, stay."""
-    names = sorted(entry.name for entry in base.iterdir() if _RUN.fullmatch(entry.name)) if base.is_dir() else []
-    for name in names[:-kept]:
+    for name in names(base)[:-kept]:
         if name not in spared and find_run(base, name)[1].get("finished"):
             shutil.rmtree(base / name)
 

@@ -72,7 +72,11 @@ class Scope:
 
         In hosting accounts there is no such thing: what no rule gives, the rules take.
         """
-        return [] if self.domain else list(Book(self.layout.records).differing(self.root, self.start, store))
+        if self.domain:
+            return []
+        book = Book(self.layout.records)
+        book.catch_up(self.layout.runs, self.root, store)
+        return list(book.differing(self.root, self.start, store))
 
     def run(self, how: How, policy: Policy | None = None) -> Outcome:
         """Apply its rules, or plan it. The caller holds the lock."""

@@ -23,7 +23,11 @@ from innkeeper.permissions.stores.posix import PosixState, PosixStore
 from innkeeper.permissions.walk import FOLDER
 
 NAME = "left.sqlite3"
-_SCHEMA = "CREATE TABLE IF NOT EXISTS left_state (path BLOB PRIMARY KEY, inode INTEGER, state TEXT) WITHOUT ROWID"
+# The newest run that is written down stands beside the states.
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS left_state (path BLOB PRIMARY KEY, inode INTEGER, state TEXT) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS noted (run TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,17 @@ class Book:
         """The book in the folder of the server's records; it is made with the first run."""
         self._path = records / NAME
 
+    def catch_up(self, runs: Path, root: Path, store: Store[Any]) -> None:
+        """Write down what runs left that were killed before they could. Raises JournalError."""
+        if not self._path.exists():
+            return
+        with closing(sqlite3.connect(self._path)) as database:
+            database.executescript(_SCHEMA)
+            (last,) = database.execute("SELECT coalesce(max(run), '') FROM noted").fetchone()
+        for name in journal.names(runs):
+            if name > last and journal.find_run(runs, name)[1].get("root") == str(root):
+                self.note(runs / name, store)
+
     def note(self, run: Path, store: Store[Any], *, undone: bool = False) -> None:
         """Write down what a run left, or, after it was undone, what it had found. Raises JournalError."""
         rows = (
@@ -63,15 +78,17 @@ class Book:
             for change in journal.changes(run, store)
             if (state := change.old if undone else change.new) is not None
         )
-        self._write(rows)
+        self._write(rows, run.name)
 
     def set(self, path: tuple[str, ...], inode: int, state: PosixState, store: PosixStore) -> None:
         """Take what one object has as what was left of it."""
         self._write(iter([(_key(path), inode, _text(store, state))]))
 
-    def _write(self, rows: Iterator[tuple[bytes, int, str]]) -> None:
+    def _write(self, rows: Iterator[tuple[bytes, int, str]], run: str = "") -> None:
         with closing(sqlite3.connect(self._path)) as database, database:
-            database.execute(_SCHEMA)
+            database.executescript(_SCHEMA)
+            database.execute("INSERT OR IGNORE INTO noted VALUES (?)", (run,))
+            database.execute("DELETE FROM noted WHERE run < (SELECT max(run) FROM noted)")
             database.executemany("INSERT OR REPLACE INTO left_state VALUES (?, ?, ?)", rows)
 
     def differing(self, root: Path, start: tuple[str, ...], store: PosixStore) -> Iterator[Left]:
@@ -80,7 +97,6 @@ class Book:
             return
         key = _key(start)
         with closing(sqlite3.connect(self._path)) as database:
-            database.execute(_SCHEMA)
             # A "0" is what follows "/", so that between the two lies all that is below.
             where, values = (
                 ("path = ? OR (path > ? AND path < ?)", (key, key + b"/", key + b"0")) if start else ("1", ())

@@ -61,6 +61,8 @@ def run(layout: Layout, policy: Policy, root: Path, files: Iterable[Metadata], h
     if not how.dry:
         for metadata in files:
             metadata.notice()
+        if root == layout.root:
+            Book(layout.records).catch_up(layout.runs, root, store)
 
     def watch(path: tuple[str, ...], ground: Ground | None, old: Any, new: Any) -> None:
         change = printing.change(policy, store, path, (old, new), ground)
