@@ -44,10 +44,10 @@ class Lanes:
         self._long = threading.Lock()
 
     def do(self, name: str, about: Hashable, work: Work, wait_s: float) -> None:
-        """Do the work and wait for its end, at most `wait_s`.
+        """Do the work and wait for its end, at most `wait_s`; not at all for what is being done already.
 
         `about` tells equal work: while it is being done nothing new is begun, and when it has ended meanwhile it is not
-        done again. Work about something else under the name is begun when the earlier has ended.
+        done again. Work about something else under the name is begun when it is asked for after the earlier has ended.
 
         Raises: StillRunningError, and whatever the work raises.
         """
@@ -58,7 +58,10 @@ class Lanes:
                 if piece is None:
                     piece = self._pieces[name] = _Piece(about)
                     threading.Thread(target=self._run, args=(piece, work), daemon=True).start()
-            if not piece.ended.wait(max(0.0, until - time.monotonic())):
+                    left = max(0.0, until - time.monotonic())
+                else:
+                    left = 0.0
+            if not piece.ended.wait(left):
                 raise StillRunningError(piece.done)
             with self._lock:
                 if self._pieces.get(name) is piece:
