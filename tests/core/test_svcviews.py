@@ -103,4 +103,4 @@ def test_functions_are_replaced_in_place_and_none_is_left_over() -> None:
 def test_the_views_exist() -> None:
     with connection.cursor() as cursor:
         tables = connection.introspection.get_table_list(cursor)
-    assert len([t for t in tables if t.type == "v" and t.name.startswith(PREFIX)]) == 13
+    assert len([t for t in tables if t.type == "v" and t.name.startswith(PREFIX)]) == 14

@@ -43,7 +43,8 @@ def dovecot_queries(text: str) -> Iterator[str]:
     """The look-ups of a Dovecot SQL file, without the one that walks all users by intent."""
     for name, query in re.findall(r"^(\w+_query) = ((?:.*\\\n)*.*)$", text, re.M):
         if name != "iterate_query":
-            yield query.replace("\\\n", " ").replace("%Lu", ADDRESS).replace("%s", "lmtp")
+            keyed = query.replace("%Lu", ADDRESS).replace("%Ln", "a100").replace("%Ld", KEYS["domains"])
+            yield keyed.replace("\\\n", " ").replace("%s", "lmtp")
 
 
 def dictionary_queries(text: str) -> Iterator[str]:
@@ -69,6 +70,7 @@ def statements() -> list[str]:
     ]
     found += dovecot_queries(dovecot.sql_conf(layout()))
     found += dovecot_queries(dovecot.sql_delivery_conf(layout()))
+    found += dovecot_queries(dovecot.sql_international_conf(lookup()))
     found += dictionary_queries(dovecot.dict_conf(lookup()))
     found += python_queries(mailboxes.__file__, outgoing.__file__)
     return found

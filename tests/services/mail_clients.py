@@ -117,6 +117,15 @@ def imap(port: int, login: str, password: str) -> imaplib.IMAP4:
     return session
 
 
+def has_ended(session: imaplib.IMAP4) -> bool:
+    """Whether the server has ended an IMAP session."""
+    try:
+        session.noop()
+    except (OSError, imaplib.IMAP4.abort):
+        return True
+    return False
+
+
 def logs_in(port: int, login: str, password: str) -> bool:
     """Whether IMAP takes the password."""
     try:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import imaplib
 import smtplib
 
 import pytest
 
 from services import mail_clients
 from services.mail_clients import refusal, wait_for
-from services.packets import PacketRefused
-from services.private import Account, PrivateInstance, Site, xml
+from services.packets import PacketRefused, unverified
+from services.private import PASSWORD, Account, PrivateInstance, Site, xml
 
 
 def forwarding(*addresses: str, enabled: str = "true") -> str:
@@ -172,6 +173,25 @@ def test_a_site_with_an_international_name_has_mail_under_its_ascii_name(instanc
     assert alice.subjects() == ["Grüße", "To sales"]
     alice.submit(alice.address, "From myself")
     wait_for("it came", lambda: "From myself" in alice.subjects())
+
+
+def test_mail_programs_log_in_with_an_international_domain_as_it_is_written(
+    instance: PrivateInstance, home: Site
+) -> None:
+    unicode_name = Site.fresh_name("größe")
+    made = instance.site(unicode_name, home)
+    alice = Site(instance, made.id, unicode_name.encode("idna").decode()).account("alice")
+    port = instance.ports["submission"]
+    for name, right in (("Alice", True), ("alice' OR '1'='1", False)):
+        assert mail_clients.authenticates(port, f"{name}@{unicode_name}", PASSWORD) is right, name
+    assert not mail_clients.authenticates(port, f"alice@{unicode_name}", "wrong-Moon")
+    session = imaplib.IMAP4("127.0.0.1", alice.ports["imap"], timeout=30)
+    session.starttls(unverified())
+    session.authenticate("PLAIN", lambda _challenge: f"\0alice@{unicode_name}\0{PASSWORD}".encode())
+    # Everything else knows the session by the ASCII name, the end of it too.
+    alice.site.remove("alice")
+    wait_for("the session has ended", lambda: mail_clients.has_ended(session), 5)
+    session.shutdown()
 
 
 def test_a_redirect_to_an_international_domain_is_understood_as_written(instance: PrivateInstance, home: Site) -> None:

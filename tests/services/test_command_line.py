@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import imaplib
 import stat
 import subprocess
 
@@ -30,18 +29,10 @@ def test_the_utility_of_old_scripts_makes_an_account_and_changes_its_password(si
     assert alice.logs_in()
     session = mail_clients.imap(alice.ports["imap"], alice.address, PASSWORD)
     site.instance.command("bin", "mail", "-u", alice.address, "-passwd", "-", text=OTHER_PASSWORD + "\n")
-    assert wait_for("the session of the old password has ended", lambda: _has_ended(session), 5)
+    assert wait_for("the session of the old password has ended", lambda: mail_clients.has_ended(session), 5)
     session.shutdown()
     assert not alice.logs_in()
     assert alice.logs_in(OTHER_PASSWORD)
-
-
-def _has_ended(session: imaplib.IMAP4) -> bool:
-    try:
-        session.noop()
-    except (OSError, imaplib.IMAP4.abort):
-        return True
-    return False
 
 
 def test_a_plan_changes_nothing_that_the_daemons_see(site: Site) -> None:

@@ -39,6 +39,9 @@ class Site(models.Model):
     used_bytes = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
 
+    class Meta:
+        indexes = [models.Index(fields=["name"], name="site_name")]
+
 
 class Webspace(models.Model):
     """A subscription: what an owner may use. It shares its id with its main site."""

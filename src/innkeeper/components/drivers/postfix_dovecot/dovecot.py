@@ -21,6 +21,7 @@ def files(layout: Layout) -> list[File]:
         File("dovecot/dovecot.conf", dovecot_conf(layout)),
         File("dovecot/sql.conf", sql_conf(layout), private=True),
         File("dovecot/sql-delivery.conf", sql_delivery_conf(layout), private=True),
+        File("dovecot/sql-international.conf", sql_international_conf(layout.lookup), private=True),
         File("dovecot/dict-sieve.conf", dict_conf(lookup), private=True),
     ]
 
@@ -46,6 +47,17 @@ default_pass_scheme = CRYPT
 password_query = {select(layout.lookup.driver, login, "svc_mail_login", "'%Lu'")}
 user_query = {select(layout.lookup.driver, user, "svc_mail_user", "'%Lu'")}
 iterate_query = SELECT username AS user FROM svc_mail_user
+"""
+
+
+def sql_international_conf(lookup: Lookup) -> str:
+    """The look-up that gives a log-in name its domain in ASCII, by which everything else knows it."""
+    name = "NULL AS password, 'y' AS noauthenticate, '%Ln@' || ascii_name AS user"
+    return f"""\
+# Written by Innkeeper; changes made here are overwritten.
+driver = {lookup.driver}
+{_connect(lookup)}
+password_query = {select(lookup.driver, name, "svc_mail_international", "'%Ld'")}
 """
 
 
@@ -108,8 +120,18 @@ def _databases(layout: Layout) -> str:
     again = layout.lookup.driver == "sqlite"
     plain = block("userdb", "sql") * again + block("userdb", "sql", last=True)
     delivery = block("userdb", "sql-delivery") * (1 + again) + plain
+    names = f"""\
+passdb {{
+  driver = sql
+  args = {layout.etc}/dovecot/sql-international.conf
+  result_success = continue
+  result_failure = continue
+  result_internalfail = continue
+}}
+"""
     return (
-        block("passdb", "sql") * again
+        names
+        + block("passdb", "sql") * again
         + block("passdb", "sql", last=True)
         + "userdb {\n  driver = prefetch\n}\n"
         + f"protocol !lmtp {{\n{plain}}}\nprotocol lmtp {{\n{delivery}}}\n"
@@ -137,6 +159,8 @@ ssl_cert = <{layout.certificate}
 ssl_key = <{layout.certificate_key}
 
 auth_mechanisms = plain login
+# Any, for domains in other scripts; the look-ups quote them.
+auth_username_chars =
 auth_verbose = yes
 auth_worker_max_count = 10
 # What is committed counts at once: a password, a suspension, a removal.

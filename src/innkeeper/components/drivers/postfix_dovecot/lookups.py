@@ -23,6 +23,7 @@ KEYS = {
     "svc_mail_login": "username",
     "svc_mail_user": "username",
     "svc_mail_outgoing": "login",
+    "svc_mail_international": "name",
 }
 """The column by which each service view is asked."""
 
