@@ -87,12 +87,14 @@ def hosting_machine() -> Iterator[Hosted]:
     """Make the user and serve hostd's socket. The accounts' ids do not matter: all have the one user."""
     from pytest import MonkeyPatch
 
+    from innkeeper.doors.panel.views.file_places import account_name
     from innkeeper.hosting.operations.file_work import carry_out
 
     folder = Path(tempfile.mkdtemp(prefix="ik-"))
     folder.chmod(0o700)
     layout = make_layout(folder)
     user = f"ikt{secrets.token_hex(3)}"
+    account_name.cache_clear()  # numbers of users that earlier tests had are given again
     subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", user], check=True)
     try:
         with MonkeyPatch.context() as patch:
@@ -108,7 +110,7 @@ def hosting_machine() -> Iterator[Hosted]:
             patch.setattr("innkeeper.hosting.files.services", lambda: client)
             # There is no worker: what takes its time is done where it is asked for.
             patch.setattr("innkeeper.hosting.operations.file_work.services", lambda: client)
-            patch.setattr("innkeeper.jobs.effects.work_on_files", carry_out)
+            patch.setattr("innkeeper.jobs.effects.work_on_files", lambda number, _after_s=0: carry_out(number))
             yield Hosted(layout, user, client)
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()

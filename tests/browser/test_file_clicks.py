@@ -252,6 +252,7 @@ def test_the_dialog_sets_a_rule_and_tells_its_effect(open_page: Open, site: Site
     dialog.get_by_role("button", name="Undo").click()
     expect(dialog.get_by_text("Undone. 1 object is as it was.")).to_be_visible()
     dialog.get_by_role("link", name="Permissions").click()
+    expect(dialog.get_by_text("Undone. 1 object is as it was.")).to_be_hidden()
     dialog.get_by_role("link", name="www-data", exact=True).click()
     expect(dialog.get_by_text("Effective rights of www-data")).to_be_visible()
     expect(answers.nth(1)).to_contain_text("Yes")

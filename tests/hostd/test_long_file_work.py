@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
 import tarfile
 import time
 import zipfile
@@ -215,6 +216,27 @@ def test_a_full_disk_leaves_nothing(
     copying = {"path": ("httpdocs",), "names": ["a.zip"], "target": ("private",)}
     assert refusal(files.work, "files_copy_all", **copying) == "full"
     assert there(top) == ["a.zip"] and there(top.parent / "private") == []
+
+
+def test_a_disk_that_gets_full_on_the_way_leaves_nothing(
+    files: Files, machine: Hosted, top: Path, put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "KEPT_FREE", 0)
+    put("a.zip", zipped(("small", b"x"), ("large", b"x" * (2 << 20))))
+    (top / "small").mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", top / "small"], check=False).returncode:
+        pytest.skip("may not mount anything here")
+    try:
+        machine.own(top / "small")
+        copying = {"path": ("httpdocs",), "names": ["a.zip"], "target": ("httpdocs", "small")}
+        assert refusal(files.work, "files_copy_all", **copying) == "full"
+        token = files.begin_upload(("httpdocs", "small"))
+        assert refusal(files.write_upload, ("httpdocs", "small"), token, 0, b"x" * (2 << 20)) == "full"
+        files.drop_upload(("httpdocs", "small"), token)
+        assert there(top / "small") == []
+        assert files.move_all(("httpdocs",), ["a.zip"], ("httpdocs", "small")) == {"a.zip": "elsewhere"}
+    finally:
+        subprocess.run(["umount", top / "small"], check=True)
 
 
 # ---- copying and moving

@@ -235,6 +235,17 @@ def test_what_was_changed_since_is_not_undone(files: Files, root: Path, machine:
     assert (root / ".security").read_bytes() == kept
 
 
+def test_a_document_root_of_a_sites_own_is_kept_as_the_usual_one_is(files: Files, root: Path, machine: Hosted) -> None:
+    (root / "public/web").mkdir(parents=True)
+    for path in ("public", "public/web"):
+        machine.own(root / path)
+    users = {"DomainUser": machine.user, "AnonymousDomainUser": "www-data"}
+    account = hosting.Hosted("s1", "domain", (DOMAIN,), users, www_root="public/web")
+    hosting.instantiate(machine.layout, [account], "test", "test")
+    assert files.rights(("public", "web"))["critical"] == "kept"
+    assert files.rights(("httpdocs", "blog"))["critical"] == ""
+
+
 def test_a_rule_that_was_cut_off_is_applied_when_it_is_asked_for_again(
     files: Files, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,10 +61,23 @@ def test_a_site_is_filled_and_its_rights_are_set_in_the_panel(
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_text("1 object has other rights now.")).to_be_visible()
     expect(answers.nth(1)).to_contain_text("No")
-    dialog.get_by_role("button", name="Take the own rule back").click()
-    expect(dialog.get_by_text("1 object has other rights now.")).to_be_visible()
+    dialog.get_by_role("button", name="Undo").click()  # done by the worker, as setting it was
+    expect(dialog.get_by_text("Undone. 1 object is as it was.")).to_be_visible()
+    dialog.get_by_role("link", name="Permissions").click()
+    expect(dialog.get_by_text("Undone. 1 object is as it was.")).to_be_hidden()
+    dialog.get_by_role("link", name=f"{owner}-web").click()
+    expect(dialog.get_by_text(f"Effective rights of {owner}-web")).to_be_visible()
     expect(answers.nth(1)).to_contain_text("Yes")
     page.keyboard.press("Escape")
+
+    page.get_by_label("Select film.mp4").check()
+    page.get_by_role("button", name="Pack").click()
+    expect(page.get_by_text("film.mp4.zip was made.", exact=True)).to_be_visible()
+    page.goto(f"/files/{number}/unpack/?path=httpdocs/film.mp4.zip")
+    page.get_by_label("Name of the new folder").fill("new")
+    page.get_by_role("button", name="Unpack").click()
+    expect(page.get_by_text("new was made, with 1 object.", exact=True)).to_be_visible()
+    assert (root / "httpdocs/new/film.mp4").read_bytes() == film
 
     page.get_by_label("Select film.mp4").check()
     page.get_by_role("button", name="Remove").click()

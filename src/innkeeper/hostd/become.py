@@ -26,6 +26,9 @@ GRACE_S = 2.0
 _PR_SET_NO_NEW_PRIVS = 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
+LOOK_EVERY_S = 0.5
+"""How soon a child is missed that the account's own processes have stopped: they are the same user."""
+
 TOLD_EVERY_S = 0.3
 
 # What the work answers: a JSON value, and descriptors that it opened.
@@ -86,7 +89,7 @@ def run_as(
     received: list[int] = []
     try:
         theirs.close()
-        data = _receive(ours, time.monotonic() + seconds + grace, received, told)
+        data = _receive(ours, pid, time.monotonic() + seconds + grace, received, told)
     except BaseException as error:
         for fd in received:
             os.close(fd)
@@ -110,18 +113,20 @@ def _let_tidy_up(connection: socket.socket, pid: int, grace: float) -> None:
             pass
 
 
-def _receive(connection: socket.socket, deadline: float, received: list[int], told: Tell | None) -> Any:
+def _receive(connection: socket.socket, pid: int, deadline: float, received: list[int], told: Tell | None) -> Any:
     """The child's answer. Each of its messages is a line."""
     data = bytearray()
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
             raise ChildFailedError("took too long")
-        connection.settimeout(left)
+        connection.settimeout(min(left, LOOK_EVERY_S))
         try:
             part, descriptors, _, _ = socket.recv_fds(connection, 65536, MAX_DESCRIPTORS)
         except TimeoutError:
-            raise ChildFailedError("took too long") from None
+            if os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG) is not None:
+                raise ChildFailedError("was stopped") from None
+            continue
         received += descriptors
         if not part:
             raise ChildFailedError("ended without an answer")

@@ -182,9 +182,9 @@ class Files:
         """Do what may take minutes. `told` hears how far it has come; when it raises, the work is given up."""
         return _checked(self._client.ask_long(op, told, account=self._account, **fields))
 
-    def empty_trash(self, older_than_s: int) -> int:
+    def empty_trash(self, older_than_s: int, told: Callable[[dict[str, int]], None] = lambda _: None) -> int:
         """Delete for good what lies in the trash for so long; how many objects went."""
-        return int(self.work("files_trash_empty", older_than=older_than_s))
+        return int(self.work("files_trash_empty", told, older_than=older_than_s))
 
     def rights(self, path: Path, about: str = "") -> dict[str, Any]:
         """Who may do what with an object, by which rules; and in particular what one account may."""

@@ -10,10 +10,12 @@ import os
 import secrets
 import stat
 from collections.abc import Callable
+from itertools import islice
 
-from innkeeper.hostd.folders import names_in, readable
+from innkeeper.hostd.folders import readable
 
 MAX_LEVELS = 40
+BATCH = 10_000
 
 
 def remove(folder: int, name: str, gone: Callable[[], None] = lambda: None) -> None:
@@ -24,7 +26,7 @@ def remove(folder: int, name: str, gone: Callable[[], None] = lambda: None) -> N
         return
     _open(folder, name)
     with readable(folder, name) as top:
-        while names := names_in(top):  # what was too deep has come up meanwhile
+        while names := _some(top):  # what was too deep has come up meanwhile
             for each in names:
                 _remove(top, top, each, 0, gone)
     os.rmdir(name, dir_fd=folder)
@@ -44,10 +46,17 @@ def _remove(top: int, folder: int, name: str, level: int, gone: Callable[[], Non
         os.rename(name, f"deep-{secrets.token_hex(16)}", src_dir_fd=folder, dst_dir_fd=top)
         return
     with readable(folder, name) as below:
-        for each in names_in(below):
-            _remove(top, below, each, level + 1, gone)
+        while names := _some(below):
+            for each in names:
+                _remove(top, below, each, level + 1, gone)
     os.rmdir(name, dir_fd=folder)
     gone()
+
+
+def _some(folder: int) -> list[str]:
+    """Names in a folder: not all, for there may be more than there is memory for."""
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in islice(entries, BATCH)]
 
 
 def _open(folder: int, name: str) -> None:

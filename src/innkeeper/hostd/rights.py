@@ -66,6 +66,12 @@ class Place:
     instance: hosting.Instance
 
     @property
+    def templates(self) -> list[str]:
+        """What the account's own rules come from; a document root of its own is among it."""
+        last = self.instance.metadata.last()
+        return last.account.get("templates", []) if last else []
+
+    @property
     def sub_path(self) -> dict[str, str]:
         """The object's place as rules write it."""
         return naming((self.domain, *self.path))
@@ -106,7 +112,7 @@ def critical(place: Place, uid: int) -> str:
     below = place.path[len(place.instance.folder) :]
     if not below:
         return "root"
-    if len(below) == 1 and below[0] in KEPT:
+    if (len(below) == 1 and below[0] in KEPT) or f"{hosting.SHOWN}{'/'.join(below)}" in place.templates:
         return "kept"
     if below[-1].endswith(INSTANCE):
         return "rules"
@@ -241,7 +247,7 @@ def set_rights(
         metadata.notice()
         before = metadata.document()
         after = _changed(place, before, request, is_folder=bool(told["is_folder"]))
-        why = f"rights of /{'/'.join(request.path)} set in the file manager"
+        why = _why(request.path)
         is_new = metadata.write(after.encoded(), request.who, why)
         try:
             done = _apply(place, tell)
@@ -281,13 +287,17 @@ def undo(instance: Instance, request: UndoRights, tell: Tell) -> dict[str, Any]:
         before = metadata.content(request.version - 1)
         is_cut_off = last is not None and last.number == request.version + 1 and metadata.read() == before
         if not is_cut_off:
-            if last is None or last.number != request.version:
+            if last is None or last.number != request.version or last.why != _why(request.path):
                 raise RightsRefusedError("changed-since")
             metadata.write(before, request.who, f"rights of /{'/'.join(request.path)}: undone in the file manager")
         with running.own_directory():
             store = PosixStore(Policy([], place.layout.principals(), Places(root)))
             report = apply.undo(store, folder, root, progress=_telling(tell))
     return {"changed": report.changed, "objects": report.objects, "problems": _problems(report)}
+
+
+def _why(path: tuple[str, ...]) -> str:
+    return f"rights of /{'/'.join(path)} set in the file manager"
 
 
 def _problems(report: Report) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ MAX_TEXT_BYTES = 1024 * 1024
 WORKS = 50
 WAITED_S = 1.5
 LOOK_EVERY_S = 0.05
+_waiting = threading.BoundedSemaphore(4)
+"""Of a server's threads, those that wait for work at most: the others are for everybody."""
+
 MAX_WEBSPACES = 200
 NO_FILES = "This site has no files: it has no web hosting, or its folder is still being made."
 
@@ -189,10 +193,15 @@ def found_work(files: SiteFiles, work_id: int) -> FileWork:
 
 def waited_for(work: FileWork, seconds: float = WAITED_S) -> FileWork:
     """Wait a little for the end of work that is mostly short."""
-    until = time.monotonic() + seconds
-    while work.ended_at is None and time.monotonic() < until:
-        time.sleep(LOOK_EVERY_S)
-        work.refresh_from_db()
+    if not _waiting.acquire(blocking=False):
+        return work
+    try:
+        until = time.monotonic() + seconds
+        while work.ended_at is None and time.monotonic() < until:
+            time.sleep(LOOK_EVERY_S)
+            work.refresh_from_db()
+    finally:
+        _waiting.release()
     return work
 
 

@@ -8,6 +8,9 @@ loses them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+
+from django.utils import timezone
 
 from innkeeper.jobs.sessions import end_sessions_task
 
@@ -59,8 +62,8 @@ def make_home(webspace_id: int, home: str) -> None:
     make_home_task.enqueue(webspace_id, home)
 
 
-def work_on_files(work_id: int) -> None:
-    """Do work on a site's files that may take minutes, soon after the commit."""
+def work_on_files(work_id: int, after_s: float = 0) -> None:
+    """Do work on a site's files that may take minutes, soon after the commit or a while later."""
     from innkeeper.jobs.file_work import file_work_task  # the hosting rooms call this module
 
-    file_work_task.enqueue(work_id)
+    file_work_task.using(run_after=timezone.now() + timedelta(seconds=after_s)).enqueue(work_id)

@@ -24,6 +24,7 @@ from innkeeper.hosting import files as queries
 from innkeeper.hosting.models import FileWork, Site
 from innkeeper.hosting.operations import file_work
 from innkeeper.jobs import effects
+from innkeeper.jobs.effects import work_on_files
 from innkeeper.jobs.file_work import file_work_task
 from innkeeper.jobs.models import Job
 from innkeeper.permissions.nt.sid import user
@@ -55,7 +56,7 @@ def browser(log_in: Browser, top: Path) -> Client:
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work waits for a worker, and no page waits for its end."""
-    monkeypatch.setattr(effects, "work_on_files", file_work_task.enqueue)
+    monkeypatch.setattr(effects, "work_on_files", work_on_files)
     monkeypatch.setattr(queries, "WAITED_S", 0.0)
     monkeypatch.setattr(queries.waited_for, "__defaults__", (0.0,))
 
@@ -151,6 +152,7 @@ def test_work_is_stopped_but_rules_are_not(
     assert browser.post(f"/files/{site.pk}/rights/", form).status_code == 302
     rules = FileWork.objects.latest("pk")
     assert browser.post(f"/files/{site.pk}/work/{rules.pk}/stop/").status_code == 403
+    file_work_task.call(rules.pk)
     # Stopping while it runs: hostd is hung up on as soon as it tells how far it is.
     change(browser, site, "pack", "a")
     running = FileWork.objects.latest("pk")
@@ -220,13 +222,25 @@ def test_work_that_cannot_be_done_ends_and_says_why(
         assert words in page(browser, site)
 
 
-def test_one_site_has_only_so_much_work_at_once(
+def test_one_owner_has_only_so_much_work_at_once_and_one_of_it_is_done(
     browser: Client, site: Site, top: Path, machine: Hosted, later: None
 ) -> None:
+    other = make_site(site.webspace.owner, "other.test", hosting_type=Site.Hosting.VIRTUAL)  # type: ignore[union-attr]
+    put(machine, machine.tree("other.test") / "httpdocs/a")
     put(machine, top / "a")
-    for _ in range(file_work.MAX_OPEN):
-        assert change(browser, site, "pack", "a").status_code == 302
+    for where in (site, other, other):
+        assert change(browser, where, "pack", "a").status_code == 302
     assert "still going on" in change(browser, site, "pack", "a").content.decode()
+    first, second, _ = FileWork.objects.order_by("pk")
+    Job.objects.all().delete()
+    file_work_task.call(second.pk)  # the first has not ended: its turn comes
+    second.refresh_from_db()
+    (again,) = Job.objects.all()
+    assert second.ended_at is None and again.due_at > again.created_at and str(second.pk) in again.arguments
+    file_work_task.call(first.pk)
+    file_work_task.call(second.pk)
+    second.refresh_from_db()
+    assert second.ended_at is not None and not second.refusal
     FileWork.objects.update(ended_at=timezone.now() - timedelta(days=8))
     file_work.forget_old()
     assert FileWork.objects.count() == 0
@@ -253,6 +267,32 @@ def test_strangers_work_is_not_there(
     assert Client(enforce_csrf_checks=True).post(f"/files/{site.pk}/place/").status_code in (302, 403)
     for number in (0, 2**70):
         assert browser.get(f"/files/{site.pk}/work/{number}/").status_code == 404
+
+
+def test_a_refusal_may_name_what_is_no_text(
+    browser: Client, site: Site, top: Path, machine: Hosted, later: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(machine, top / "a")
+
+    def fail(*_args: Any, **_wanted: Any) -> Any:
+        raise FileRefusedError("rules-broken", "httpdocs/\udcff\0")
+
+    monkeypatch.setattr(Files, "work", fail)
+    change(browser, site, "pack", "a")
+    file_work_task.call(FileWork.objects.latest("pk").pk)
+    assert "httpdocs/\\udcff" in page(browser, site)
+    done = {"changed": 1, "run": "", "version": 0, "problems": ["httpdocs/\udcff: hard-link"]}
+    FileWork.objects.update(op="files_set_rights", refusal="", result=json.dumps(done), is_told=False)
+    assert "httpdocs/\\xff: hard-link" in page(browser, site)
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "9" * 30, "-1", "\u0663", "0"])
+def test_work_that_never_was_is_not_shown_with_permissions(
+    number: str, browser: Client, site: Site, top: Path, machine: Hosted
+) -> None:
+    machine.rule(site.ascii_name)
+    answer = browser.get(f"/files/{site.pk}/rights/", {"path": "httpdocs", "work": number})
+    assert answer.status_code in (200, 404)
 
 
 # ---- moving, copying, unpacking, downloading

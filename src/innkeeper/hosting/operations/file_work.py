@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from innkeeper.core.actor import Actor, ActorKind, Door
@@ -24,7 +25,7 @@ from innkeeper.hostd.file_client import FileRefusedError, Files, RightsRule
 from innkeeper.hostd.file_requests import HostingOf
 from innkeeper.hosting.filenames import Path, new_name, path_text, shown
 from innkeeper.hosting.files import SiteFiles, found_work, refusal_of
-from innkeeper.hosting.models import FileWork
+from innkeeper.hosting.models import FileWork, Site
 from innkeeper.hosting.operations.files import ARCHIVES, archive_name, few, of, record
 from innkeeper.jobs import effects
 from innkeeper.jobs.services import services
@@ -32,9 +33,11 @@ from innkeeper.jobs.services import services
 logger = logging.getLogger("innkeeper.hosting")
 
 MAX_OPEN = 3
-"""Of one site at once, those that wait included: one must not keep all others waiting."""
+"""Of one owner at once, those that wait included: one must not keep all others waiting."""
 
+KEPT_OF_SITE = 50
 TRIES = 5
+AGAIN_S = 1
 TOLD_EVERY_S = 0.5
 KEPT = timedelta(days=7)
 RIGHTS = frozenset({"files_set_rights", "files_undo_rights"})
@@ -117,8 +120,15 @@ def _who(actor: Actor) -> str:
 
 def _asked(actor: Actor, files: SiteFiles, op: str, wanted: dict[str, Any], detail: str) -> FileWork:
     with Operation(actor, NAMES[op]) as operation:
-        if FileWork.objects.filter(site=files.site, ended_at=None).count() >= MAX_OPEN:
-            raise LimitReached("Other work on this site's files is still going on. Wait until it has ended.")
+        if _open_of_owner(files.site).count() >= MAX_OPEN:
+            raise LimitReached("Other work on the owner's files is still going on. Wait until it has ended.")
+        old = (
+            FileWork.objects.filter(site=files.site)
+            .exclude(ended_at=None)
+            .order_by("-pk")
+            .values_list("pk", flat=True)[KEPT_OF_SITE - 1 :]
+        )
+        FileWork.objects.filter(pk__in=list(old)).delete()
         work = FileWork.objects.create(
             site=files.site,
             op=op,
@@ -130,6 +140,10 @@ def _asked(actor: Actor, files: SiteFiles, op: str, wanted: dict[str, Any], deta
         operation.audit("files", files.site.pk, files.site.name, detail)
         effects.work_on_files(work.pk)
     return work
+
+
+def _open_of_owner(site: Site) -> QuerySet[FileWork]:
+    return FileWork.objects.filter(site__webspace__owner__webspaces=site.webspace_id, ended_at=None)
 
 
 def stop(actor: Actor, files: SiteFiles, work_id: int) -> None:
@@ -144,12 +158,18 @@ def stop(actor: Actor, files: SiteFiles, work_id: int) -> None:
 
 def carry_out(work_id: int) -> None:
     """Do what was asked for. Raises OSError while hostd is away, so that it is tried again."""
-    work = FileWork.objects.select_related("site").filter(pk=work_id, ended_at=None).first()
-    if work is None or work.site.webspace_id is None:
+    work = FileWork.objects.select_related("site__webspace").filter(pk=work_id, ended_at=None).first()
+    if work is None or work.site.webspace is None:
+        return
+    if work.attempts >= TRIES:  # each attempt ended with the death of its worker
+        _end(work, refusal="failed")
+        return
+    if _open_of_owner(work.site).filter(pk__lt=work.pk).exists():
+        effects.work_on_files(work.pk, AGAIN_S)  # one of an owner at a time, so that others have their turn
         return
     work.attempts += 1
     work.save(update_fields=["attempts"])
-    files = Files(services(), HostingOf(work.site.webspace_id, work.site.ascii_name))
+    files = Files(services(), HostingOf(work.site.webspace.pk, work.site.ascii_name))
     told = _Told(work.pk)
     try:
         told.check()
@@ -157,7 +177,9 @@ def carry_out(work_id: int) -> None:
     except FileRefusedError as refusal:
         if refusal.code == "busy" and work.attempts < TRIES:
             raise
-        _end(work, refusal=refusal.code, limit=refusal.limit)
+        # What it names may be no text, which no database takes.
+        limit = refusal.limit.encode(errors="backslashreplace").decode().replace("\0", "")
+        _end(work, refusal=refusal.code, limit=limit)
     except _StoppedError:
         _end(work, refusal="stopped")
     except HostdError:

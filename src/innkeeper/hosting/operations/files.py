@@ -20,7 +20,7 @@ from innkeeper.hosting.files import Entry, SiteFiles, answered, opened, refusal_
 from innkeeper.hosting.models import Site
 
 TRASH_KEPT_S = 7 * 24 * 3600
-MAX_SELECTED = 1_000
+MAX_SELECTED = 200
 _KEY = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}")
 ARCHIVES = {"zip": ".zip", "tar.gz": ".tar.gz"}
 

@@ -23,6 +23,7 @@ from innkeeper.hosting.filenames import Path, path_text, shown
 from innkeeper.hosting.files import SiteFiles
 from innkeeper.hosting.operations import file_work as operations
 
+WORK = re.compile(r"[0-9]{1,18}")
 SID = re.compile(r"S-1-[0-9]{1,15}(-[0-9]{1,10}){0,15}")
 RIGHTS = (
     ("full", gettext_lazy("Full control"), 0x1F01FF),
@@ -77,7 +78,7 @@ def _work_in(request: PanelRequest, files: SiteFiles) -> dict[str, Any]:
     """The work that an address names: that which a form has just asked for."""
     number = request.GET.get("work", "")
     try:
-        return {"work": file_work.seen(files, queries.found_work(files, int(number)))} if number.isdecimal() else {}
+        return {"work": file_work.seen(files, queries.found_work(files, int(number)))} if WORK.fullmatch(number) else {}
     except NotFound:
         raise Http404 from None
 

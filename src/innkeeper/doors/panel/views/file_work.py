@@ -61,7 +61,7 @@ def work_of(files: SiteFiles, work: FileWork) -> Work:
         words=_words(work.op, wanted),
         said=said,
         notes=_left_out(result) if isinstance(result, dict) else [],
-        problems=result.get("problems", []) if isinstance(result, dict) else [],
+        problems=[shown(text) for text in result.get("problems", [])] if isinstance(result, dict) else [],
         is_open=is_open,
         is_good=not work.refusal,
         part=_part(come) if is_open else None,
