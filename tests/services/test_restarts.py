@@ -10,7 +10,7 @@ import pytest
 
 from services.mail_clients import wait_for
 from services.packets import PacketRefused
-from services.private import PrivateInstance, Site
+from services.private import Account, PrivateInstance, Site
 from services.traffic import Traffic
 
 PANEL, WORKER, COMMANDS = "innkeeper.doors.serve", "innkeeper.jobs.worker", "innkeeper.doors.cli.server"
@@ -51,6 +51,32 @@ def test_mail_flows_while_programs_end(site: Site, programs: tuple[str, ...], nu
     assert instance.takes(site.address("bob"))
     instance.up()
     assert instance.command("status").returncode == 0
+
+
+def test_a_packet_stops_and_starts_a_service(site: Site) -> None:
+    panel, account = site.instance.panel, site.account("carl")
+
+    def man(action: str) -> None:
+        panel.packet(f"<server><srv_man><id>mail</id><operation>{action}</operation></srv_man></server>")
+
+    def state() -> str | None:
+        answer = panel.packet("<server><get><services_state/></get></server>")
+        return next(srv.findtext("state") for srv in answer.iter("srv") if srv.findtext("id") == "mail")
+
+    man("stop")
+    assert state() == "stopped"
+    with pytest.raises(OSError):
+        account.logs_in()
+    man("start")
+    wait_for("log-ins work again", lambda: logs_in(account))
+    assert state() == "running"
+
+
+def logs_in(account: Account) -> bool:
+    try:
+        return account.logs_in()
+    except OSError:
+        return False  # nobody listens yet
 
 
 def test_an_account_made_just_before_the_panel_dies_is_served(site: Site) -> None:

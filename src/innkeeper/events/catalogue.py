@@ -13,9 +13,9 @@ from innkeeper.events import parameters as of
 
 _DECLARED = (
     EventType("admin_update", "Administrator information updated", "admin", "change", of.ADMINISTRATOR, is_raised=True),
-    EventType("service_stop", "Service stopped", "service", "change", of.SERVICE),
-    EventType("service_start", "Service started", "service", "change", of.SERVICE),
-    EventType("service_restart", "Service restarted", "service", "change", of.SERVICE),
+    EventType("service_stop", "Service stopped", "service", "change", of.SERVICE, is_raised=True),
+    EventType("service_start", "Service started", "service", "change", of.SERVICE, is_raised=True),
+    EventType("service_restart", "Service restarted", "service", "change", of.SERVICE, is_raised=True),
     EventType("dl_user_update", "Domain administrator account updated", "dl_user", "change", of.DOMAIN_ADMINISTRATOR),
     EventType("ip_address_create", "IP address created", "ip_address", "create", of.IP_ADDRESS, is_raised=True),
     EventType("ip_address_update", "IP address updated", "ip_address", "change", of.IP_ADDRESS, is_raised=True),

@@ -18,6 +18,7 @@ from innkeeper.core.actor import Actor, ActorKind, Door
 from innkeeper.core.models import OutboxEvent, SecretEvent
 from innkeeper.core.sealing import unseal
 from innkeeper.events.catalogue import EVENTS
+from tests.null_hostd import NullHostd
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +56,7 @@ NO_LIMITS = {
         "mail_autoresponders", "mail_lists",
     )
 }  # fmt: skip
+SMTP = {"service": "SMTP Server (Postfix)"}
 FORWARDED = {
     "domain_name": "empty.test", "ip_address": "192.0.2.10", "forwarding_type": "std_fwd", "url": "http://a.example/",
 }  # fmt: skip
@@ -98,6 +100,11 @@ def forwarding(kind: str, url: str) -> str:
     return webspace(f"<hosting><{kind}><dest_url>{url}</dest_url>{address}</{kind}></hosting>")
 
 
+def control(action: str) -> str:
+    """A service's control."""
+    return f"<server><srv_man><id>smtp</id><operation>{action}</operation></srv_man></server>"
+
+
 @dataclass(frozen=True)
 class Example:
     """Packets that lead there, the one whose event is looked at, and what the event holds."""
@@ -133,6 +140,9 @@ EXAMPLES: dict[str, Example] = {
         {"login_name": "admin", "contact_name": "Admin", "email": "admin@example.test"},
         ADA,
     ),
+    "service_stop": Example(control("stop"), 2, SMTP, SMTP),
+    "service_start": Example(control("start"), 2, SMTP, SMTP),
+    "service_restart": Example(control("restart"), 2, SMTP, SMTP),
     "session_preferences_update": Example(
         "<server><set><session_setup><login_timeout>15</login_timeout></session_setup></set></server>",
         0,
@@ -302,6 +312,11 @@ EXAMPLES: dict[str, Example] = {
         before=hosting(HOSTING) + ADD_TEAM,
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def null_hostd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("innkeeper.upkeep.services.services", NullHostd)
 
 
 def send(packet: str) -> None:

@@ -1,4 +1,4 @@
-"""The operations behind every packet pair, and the panel's sessions, raise the events that the catalogue says."""
+"""The operations behind every packet pair, services and panel sessions raise the events that the catalogue says."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from innkeeper.accounts.visits import record_login, record_logout
 from innkeeper.core.actor import Actor, ActorKind, Door
 from innkeeper.core.models import OutboxEvent
 from innkeeper.events.catalogue import EVENTS
+from innkeeper.upkeep.services import control_service
+from tests.null_hostd import NullHostd
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +38,8 @@ def recorded() -> list[OutboxEvent]:
         except Undone:
             pass
     visitor = Actor(ActorKind.ADMINISTRATOR, 1, "admin", door=Door.PANEL)
+    for action in ("stop", "start", "restart"):
+        control_service(visitor, "smtp", action)
     record_login(visitor, "Administrator")
     record_logout(visitor, "Administrator")
     return rows + list(OutboxEvent.objects.all())
@@ -57,7 +61,8 @@ def check(row: OutboxEvent) -> None:
                 assert value, (row.event, side, parameter.name)
 
 
-def test_operations_raise_the_events_that_the_catalogue_marks_and_fill_them() -> None:
+def test_operations_raise_the_events_that_the_catalogue_marks_and_fill_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("innkeeper.upkeep.services.services", NullHostd)
     rows = recorded()
     for row in rows:
         check(row)

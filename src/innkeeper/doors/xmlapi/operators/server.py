@@ -14,7 +14,7 @@ from innkeeper import __version__
 from innkeeper.accounts.models import Account
 from innkeeper.accounts.operations import AdministratorChanges, update_administrator
 from innkeeper.core import machine
-from innkeeper.core.errors import InvalidValue, NotSupported
+from innkeeper.core.errors import InvalidValue, NotSupported, Refused
 from innkeeper.core.serversettings import PREFERENCES, ensure_server_guid, read_settings
 from innkeeper.doors.panel.open_sessions import offer_session
 from innkeeper.doors.xmlapi.call import Call, boolean_of, in_packet_words, raw_text_of, text_of
@@ -24,6 +24,7 @@ from innkeeper.hosting.models import Site, WebUser
 from innkeeper.jobs.services import services
 from innkeeper.mail.models import Autoresponder, MailAccount
 from innkeeper.network.machine import interface_names
+from innkeeper.upkeep.services import SERVICES, control_service
 
 OPERATOR = "server"
 DIALECTS = (Dialect.NEW, Dialect.OLD)
@@ -41,16 +42,6 @@ ADMIN = {
     "admin_pcode": "postal_code",
     "admin_country": "country",
     "admin_locale": "locale",
-}
-# Service -> title, and the instance's program that serves it; None while none does.
-SERVICES: dict[str, tuple[str, str | None]] = {
-    "web": ("Web Server", None),
-    "smtp": ("SMTP Server (Postfix)", "postfix"),
-    "mail": ("IMAP/POP3 Server (Dovecot)", "dovecot"),
-    "dns": ("DNS Server", None),
-    "mysql": ("MariaDB/MySQL", None),
-    "postgresql": ("PostgreSQL", None),
-    "spamassassin": ("Spam Filter", None),
 }
 # A licence that bounds nothing: clients show its properties and plan by its limits.
 UNLIMITED = ("lim_cl", "lim_dom", "lim_domsub", "lim_dom_aliases", "lim_wu", "lim_mn", "lim_db", "lim_lang_packs")
@@ -218,16 +209,16 @@ def _services_state(call: Call) -> None:
         problem = f"The state of the services cannot be told: {error}"[:255]
     writer = call.writer
     with writer.element("services_state"):
-        for id_, (title, program) in SERVICES.items():
+        for service in SERVICES.values():
             with writer.element("srv"):
-                writer.leaf("id", id_)
-                writer.leaf("title", title)
-                if program is None or program not in programs:
+                writer.leaf("id", service.id)
+                writer.leaf("title", service.title)
+                if service.program not in programs:
                     writer.leaf("state", "none")
-                    if program is not None and problem:
+                    if service.program and problem:
                         writer.leaf("error", problem)
                 else:
-                    writer.leaf("state", "running" if programs[program] == "running" else "stopped")
+                    writer.leaf("state", "running" if programs[service.program] == "running" else "stopped")
 
 
 def _prefs(call: Call) -> None:
@@ -312,6 +303,18 @@ def set_(call: Call) -> None:
         pass
 
 
+def srv_man(call: Call) -> None:
+    """Start, stop or restart a service."""
+    id_, action = text_of(call.element, "id") or "", text_of(call.element, "operation") or ""
+    error: Refused | None = None
+    try:
+        control_service(call.actor, id_, action)
+    except Refused as refused:
+        error = refused
+    with call.result(error) as writer:
+        writer.leaf("id", id_)
+
+
 def create_session(call: Call) -> None:
     """A token by which a browser enters the panel as the account of that login."""
     data = call.element.find("data")
@@ -357,4 +360,10 @@ BLOCKS: dict[str, Callable[[Call], None]] = {
     "admin-domain-list": _admin_domain_list,
     "certificates": _certificates,
 }
-OPERATIONS = {"get_protos": get_protos, "get": get, "set": set_, "create_session": create_session}
+OPERATIONS = {
+    "get_protos": get_protos,
+    "get": get,
+    "set": set_,
+    "srv_man": srv_man,
+    "create_session": create_session,
+}
