@@ -14,11 +14,31 @@ from handler_world import ADMINISTRATOR
 
 from innkeeper.accounts.operations import CustomerChanges, update_customer
 from innkeeper.core.models import OutboxEvent
-from innkeeper.hosting.operations import update_site
-from innkeeper.hosting.requests import SiteChanges
+from innkeeper.hosting.operations import (
+    create_ftp_account,
+    create_web_user,
+    create_webspace,
+    update_ftp_account,
+    update_site,
+    update_web_user,
+    update_webspace,
+)
+from innkeeper.hosting.requests import (
+    Entitlements,
+    FTPAccountChanges,
+    HostingSettings,
+    NewFTPAccount,
+    NewWebspace,
+    NewWebUser,
+    SiteChanges,
+    WebspaceChanges,
+    WebUserChanges,
+)
+from innkeeper.mail.operations import create_accounts, update_accounts
+from innkeeper.mail.requests import AccountChange, CreateAccounts, Mode, NewAccount, UpdateAccounts
 from innkeeper.network.models import IPAddress
 from innkeeper.network.operations import AddressChanges, update_address
-from tests.people import make_account, make_site
+from tests.people import PASSWORD, make_account, make_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WRITERS, CHANGES = 4, 5
@@ -65,3 +85,35 @@ def test_each_event_of_an_object_begins_where_the_one_before_ended() -> None:
     IPAddress.objects.create(address="192.0.2.7", netmask="255.255.255.0", interface="lo", type="shared")
     at_once(lambda n: update_address(actor, "192.0.2.7", AddressChanges(type=("shared", "exclusive")[n % 2])))
     chain("ip_address_update", "ip_type")
+
+
+def test_so_do_those_of_hosting_and_mail() -> None:
+    actor = replace(ADMINISTRATOR, account_id=make_account("admin", kind="admin").pk)
+    login = HostingSettings("vrt_hst", {"ftp_login": "bakery", "ftp_password": PASSWORD})
+    space = create_webspace(actor, NewWebspace("bakery.example", hosting=login)).pk
+
+    def limited(n: int) -> WebspaceChanges:
+        return WebspaceChanges(entitlements=Entitlements(limits={"max_box": str(n)}))
+
+    def hosted(n: int) -> WebspaceChanges:
+        return WebspaceChanges(hosting=HostingSettings("vrt_hst", {"ftp_quota": str(n * 2**20)}))
+
+    at_once(lambda n: update_webspace(actor, space, limited(n + 1)))
+    chain("domain_limits_update", "maximum_mailboxes")
+    at_once(lambda n: update_webspace(actor, space, hosted(n + 1)))
+    chain("phys_hosting_update", "hard_disk_quota")
+
+    user = create_web_user(actor, NewWebUser(space, "petr")).pk
+    at_once(lambda n: update_web_user(actor, user, WebUserChanges(quota_bytes=n * 2**20)))
+    chain("webuser_update", "hard_disk_quota")
+    team = create_ftp_account(actor, NewFTPAccount(space, "team", PASSWORD)).pk
+    at_once(lambda n: update_ftp_account(actor, team, FTPAccountChanges(name=f"team{n}")))
+    chain("ftpuser_update", "system_user")
+
+    create_accounts(actor, CreateAccounts(space, (NewAccount("info"),)))
+
+    def quota(n: int) -> UpdateAccounts:
+        return UpdateAccounts(space, Mode.SET, (AccountChange("info", quota=(n + 1) * 2**20),))
+
+    at_once(lambda n: update_accounts(actor, quota(n)))
+    chain("mailname_update", "mailbox_quota")

@@ -273,7 +273,7 @@ def _delivery(row: Delivery) -> dict[str, Any]:
         "replay": row.replay,
         "created_at": _time(row.created_at),
         "finished_at": _time(row.finished_at),
-        "note": row.note,
+        "note": row.note or None,
     }
 
 
