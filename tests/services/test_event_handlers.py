@@ -112,8 +112,9 @@ def test_a_killed_hostd_ends_its_handlers_and_the_event_is_delivered_again(
     instance: PrivateInstance, folder: Path
 ) -> None:
     log = folder / "handler.log"
-    waits = f'setsid sleep 31 &\nsleep "$(cat {folder}/s)"'
-    path = script(folder, f'#!/bin/sh\necho "begun $INNKEEPER_EVENT_ID" >> {log}\n{waits}\necho ended >> {log}\n')
+    waits = 'setsid sleep 31 &\nsleep "$s"'
+    begins = f's=$(cat {folder}/s)\necho "begun $INNKEEPER_EVENT_ID" >> {log}'
+    path = script(folder, f"#!/bin/sh\n{begins}\n{waits}\necho ended >> {log}\n")
     (folder / "s").write_text("32")
     handler = create(instance, "client_create", str(path))
     instance.customer(Site.fresh_name("carol").partition(".")[0])
