@@ -81,6 +81,21 @@ def test_lists_are_added_to_and_taken_from_in_one_command(panel: Panel, site: st
     assert verify_mail("Kx4!paper-Moon", stored_password(panel, address))
 
 
+def test_a_password_reaches_a_handler_that_is_to_get_it_also_with_lists_that_change_both_ways(
+    panel: Panel, site: str
+) -> None:
+    address = f"joe@{site}"
+    panel.ok("mail", "create", address, "--alias", "a")
+    url = "https://hooks.example.com/"
+    handler = panel.ask("event-handler.create", event="mailname_update", url=url, pass_secrets=True)["id"]
+    panel.ok(
+        "mail", "update", address, "--alias", "b", "--remove-alias", "a", "--password-stdin", stdin="Kx4!paper-Moon"
+    )
+    panel.ask("event-handler.remove", ids=[handler])
+    sealed = "SELECT COUNT(*) FROM core_outboxevent WHERE event = 'mailname_update' AND sealed IS NOT NULL"
+    assert panel.rows(sealed) == [(1,)]
+
+
 def test_a_command_of_which_one_part_fails_does_nothing(panel: Panel, site: str) -> None:
     address = f"joe@{site}"
     panel.ok("mail", "create", f"taken@{site}")
