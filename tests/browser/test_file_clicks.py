@@ -256,7 +256,7 @@ def test_the_dialog_sets_a_rule_and_tells_its_effect(open_page: Open, site: Site
     dialog.get_by_role("link", name="www-data", exact=True).click()
     expect(dialog.get_by_text("Effective rights of www-data")).to_be_visible()
     expect(answers.nth(1)).to_contain_text("Yes")
-    dialog.get_by_label("Deny Write").check()
+    dialog.get_by_label("Deny Read and execute").check()
     dialog.get_by_label("Allow Read and execute").uncheck()
     dialog.get_by_label("Allow Read", exact=True).uncheck()
     dialog.get_by_role("button", name="Save").click()

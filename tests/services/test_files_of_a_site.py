@@ -70,7 +70,7 @@ def test_a_site_is_filled_and_its_rights_are_set_in_the_panel(
     expect(answers.nth(1)).to_contain_text("Yes")
     page.keyboard.press("Escape")
 
-    page.get_by_label("Select film.mp4").check()
+    page.get_by_label("Select film.mp4", exact=True).check()
     page.get_by_role("button", name="Pack").click()
     expect(page.get_by_text("film.mp4.zip was made.", exact=True)).to_be_visible()
     page.goto(f"/files/{number}/unpack/?path=httpdocs/film.mp4.zip")
@@ -79,7 +79,7 @@ def test_a_site_is_filled_and_its_rights_are_set_in_the_panel(
     expect(page.get_by_text("new was made, with 1 object.", exact=True)).to_be_visible()
     assert (root / "httpdocs/new/film.mp4").read_bytes() == film
 
-    page.get_by_label("Select film.mp4").check()
+    page.get_by_label("Select film.mp4", exact=True).check()
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("1 object went to the trash.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
