@@ -190,7 +190,8 @@ def operation_cost(bench: Bench) -> None:
 
 
 def backlog(bench: Bench) -> None:
-    worker = psutil.Process(bench.programs["worker"])
+    panel = psutil.Process(bench.programs["panel"])
+    (worker,) = (each for each in panel.children() if each.name() == "jobs.worker")
     with bench.handler("/bin/true <new_login_name>") as id:
         pause = f"UPDATE events_eventhandler SET paused_at = {{}} WHERE id = {id}"
         bench.run(STATEMENT, 0, pause.format("CURRENT_TIMESTAMP"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 
 from benchmarks import packets
+from benchmarks.harness import database, scratch
 from benchmarks.instance import Instance, up
 
 ACCOUNTS = int(os.environ.get("ACCOUNTS", "1000000"))
@@ -45,9 +47,11 @@ def peak_while(instance: Instance, work: threading.Thread) -> dict[str, float]:
 
 
 def main(engine: str) -> None:
-    if engine != "sqlite":
-        raise SystemExit("The memory of the panel does not depend on the engine; run it on sqlite.")
-    with up() as instance:
+    with contextlib.ExitStack() as stack:
+        options: list[str] = []
+        if engine == "postgresql":
+            options = ["--database", stack.enter_context(database(engine, stack.enter_context(scratch())))]
+        instance = stack.enter_context(up(*options))
         sites = [instance.create_site(f"site{n}.test") for n in range(SITES)]
         show("idle, empty", instance.pss())
         start = time.monotonic()

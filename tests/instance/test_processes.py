@@ -54,6 +54,13 @@ def test_the_mark_tells_ours_from_strangers(
     assert processes.strays(instance, supervisor=marked.pid) == []
 
 
+def test_what_an_image_forked_is_no_stray(instance: Instance, marked: subprocess.Popen[str]) -> None:
+    folder = instance.image_socket.parent
+    folder.mkdir(parents=True)
+    (folder / "a.program.pid").write_text(str(marked.pid))
+    assert processes.strays(instance, supervisor=0) == []
+
+
 def test_a_child_that_dropped_the_mark_is_ours_by_its_parent(instance: Instance) -> None:
     code = (
         "import subprocess, sys, time\n"

@@ -201,6 +201,11 @@ class Instance:
         return self.run_dir / "worker" / "wake.sock"
 
     @property
+    def image_socket(self) -> Path:
+        """Where programs are forked from what the panel has loaded. In a folder of the panel's user alone."""
+        return self.run_dir / "panel" / "image.sock"
+
+    @property
     def handler_user(self) -> str:
         """A system user for handlers of events, which owns nothing."""
         return f"{self.name}-events"

@@ -99,11 +99,17 @@ def of_instance(instance: Instance) -> list[Process]:
 
 
 def strays(instance: Instance, supervisor: int) -> list[Process]:
-    """The instance's processes that do not descend from its supervisor: a killed program left them behind."""
+    """The instance's processes that do not descend from its supervisor: a killed program left them behind.
+
+    Those that an image forked and has left are none: each ends with its stand-in, which supervisor knows.
+    """
+    forked = {path.read_text() for path in instance.image_socket.parent.glob("*.pid")}
     everything = {process.pid: process for process in of_instance(instance)}
 
     def led(process: Process | None) -> bool:
         while process is not None and process.pid != supervisor:
+            if str(process.pid) in forked:
+                return True
             process = everything.get(process.parent)
         return process is not None
 

@@ -26,6 +26,10 @@ def programs(instance: Instance) -> list[Program]:
     def python(name: str, *words: str, user: str = panel, umask: str = "027", stop_wait_s: int = 10) -> Program:
         return Program(name, quote(instance.python, "-m", *words), user, umask, environment, stop_wait_s)
 
+    def shared(name: str, module: str, stop_wait_s: int = 10) -> Program:
+        """A program that is forked from what the panel has loaded."""
+        return python(name, "innkeeper.instance.stand_in", str(instance.image_socket), module, stop_wait_s=stop_wait_s)
+
     policy_lookups = (
         ("--postgresql-url-file", f"{instance.secrets}/policy-url")
         if database.server
@@ -62,6 +66,6 @@ def programs(instance: Instance) -> list[Program]:
             *("--ssl-protocol-min", "tls1.2", "innkeeper.doors.rsgi:application"),
             stop_wait_s=20,
         ),
-        python("cli", "innkeeper.doors.cli.server"),
-        python("worker", "innkeeper.jobs.worker", stop_wait_s=30),
+        shared("cli", "innkeeper.doors.cli.server"),
+        shared("worker", "innkeeper.jobs.worker", stop_wait_s=30),
     ]

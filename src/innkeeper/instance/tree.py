@@ -69,6 +69,7 @@ def make_folders(instance: Instance, ids: Ids) -> None:
         (instance.log_dir, root, root, 0o750),
         (instance.run_dir, root, root, 0o755),
         (instance.run_dir / "cli", ids.panel, ids.group, 0o700),
+        (instance.run_dir / "panel", ids.panel, ids.group, 0o700),
         (instance.run_dir / "worker", ids.panel, ids.group, 0o700),
         # Postfix connects to the policy service's socket; nobody else does.
         (instance.run_dir / "policy", ids.policy, ids.database_group, 0o2750),

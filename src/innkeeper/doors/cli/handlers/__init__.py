@@ -111,6 +111,12 @@ def _handlers(group: str) -> dict[str, Handler]:
     return handlers
 
 
+def load() -> None:
+    """Load every command, for a process that shares what it has loaded."""
+    for group in MODULES:
+        _handlers(group)
+
+
 def answer(connection: socket.socket, message: dict[str, Any], data: bytes) -> dict[str, Any]:
     """Run one command; the last frame of its answer."""
     close_old_connections()
