@@ -27,7 +27,9 @@ WITHOUT_DAEMONS = "not service and not browser"
 def pytest(title: str, *arguments: str, database: str = "") -> int:
     """One run; its exit code."""
     print(f"== {title}", flush=True)  # noqa: T201
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("INNKEEPER_")}
+    # Without compiled files each of a run's many processes would compile program and tests again.
+    unwanted = ("INNKEEPER_", "PYTHONDONTWRITEBYTECODE")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
     environment["PYTHONPATH"] = str(REPOSITORY / "src")
     if database:
         environment["INNKEEPER_DATABASE"] = database
