@@ -39,10 +39,13 @@ class Arrival:
 
 def install(loop: asyncio.AbstractEventLoop, take: Take) -> None:
     """Offer the requests of this process to `take`. Called before the server begins."""
-    schedule_of, call_soon_threadsafe = _futures._cbsched_aioschedule, loop.call_soon_threadsafe
+    schedule_of, call_soon_threadsafe = getattr(_futures, "_cbsched_aioschedule", None), loop.call_soon_threadsafe
+    if schedule_of is None:
+        log.warning("this version of Granian has no place for the shortcut: every request comes by the event loop")
+        return
 
     def scheduler(loop: asyncio.AbstractEventLoop, context: Context, callback: Any) -> Callable[[Any], None]:
-        through_the_loop = schedule_of(loop, context, callback)  # type: ignore[no-untyped-call]
+        through_the_loop = schedule_of(loop, context, callback)
 
         def schedule(request: Any) -> None:
             try:
