@@ -36,7 +36,7 @@ VICTIMS = {
 SCRIPT = """\
 #!/bin/sh
 echo "begun $INNKEEPER_EVENT_ID $INNKEEPER_OBJECT_ID" >> {log}
-sleep 0.02
+sleep 0.1
 echo "ended $INNKEEPER_EVENT_ID $INNKEEPER_OBJECT_ID" >> {log}
 """
 
