@@ -69,7 +69,7 @@ def test_a_packet_stops_and_starts_a_service(site: Site) -> None:
         account.logs_in()
     man("start")
     wait_for("log-ins work again", lambda: logs_in(account))
-    assert state() == "running"
+    wait_for("it counts as running", lambda: state() == "running")
 
 
 def logs_in(account: Account) -> bool:

@@ -67,7 +67,13 @@ def sql_delivery_conf(layout: Layout) -> str:
     It stands apart from the plain one, which answers when this fails: without a reply, but mail is delivered.
     """
     size = "octet_length(script)" if layout.lookup.driver == "pgsql" else "length(CAST(script AS BLOB))"
-    reply = f"CASE WHEN {size} <= {MAX_SCRIPT_BYTES} THEN '{SIEVE_BEFORE}' END AS sieve_before"
+    # Asked as the script is read afterwards, so that this fails, too, when that would.
+    there = (
+        f"SELECT '{SIEVE_BEFORE}' FROM svc_mail_sieve_name n"
+        " JOIN svc_mail_sieve_data d ON d.username = n.username AND d.id = n.id"
+        " WHERE n.username = '%Lu' AND n.name = 'autoresponder'"
+    )
+    reply = f"CASE WHEN {size} <= {MAX_SCRIPT_BYTES} THEN ({there}) END AS sieve_before"
     user = f"{_home(layout)} AS home, quota_rule, {reply}"
     return f"""\
 # Written by Innkeeper; changes made here are overwritten.
