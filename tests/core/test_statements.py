@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
-from django.db import DatabaseError, IntegrityError, close_old_connections, connection, transaction
+from django.db import DatabaseError, IntegrityError, InternalError, close_old_connections, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -48,6 +49,20 @@ def test_a_write_outside_a_transaction_waits_for_its_turn() -> None:
         assert not done.wait(0.1)
     writer.join(20)
     assert done.is_set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_in_which_a_statement_failed_is_not_taken_for_committed() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite keeps what the other statements did")
+    with pytest.raises(InternalError, match="rolled back"), transaction.atomic():
+        execute("INSERT INTO core_setting (name, value) VALUES ('half', '1')")
+        with contextlib.suppress(DatabaseError):
+            execute("SELECT nothing FROM core_setting")
+    assert execute("SELECT name FROM core_setting WHERE name = 'half'") == []
+    with transaction.atomic():
+        execute("INSERT INTO core_setting (name, value) VALUES ('whole', '1')")
+    assert execute("SELECT name FROM core_setting WHERE name = 'whole'") == [("whole",)]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
+from django.db import InternalError
 from django.db.backends.postgresql import base
 from django.db.backends.utils import debug_transaction
 from psycopg import abc
@@ -75,12 +76,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._set_autocommit(autocommit)  # type: ignore[misc]
 
     def _commit(self) -> None:
-        if self.connection is not None:
-            self._command("COMMIT")
+        if self.connection is not None and self._command("COMMIT") != b"COMMIT":
+            # So the server ends a transaction in which a statement failed, and calls it no error.
+            raise InternalError("the transaction was rolled back: a statement in it had failed")
 
-    def _command(self, command: str) -> None:
+    def _command(self, command: str) -> bytes | None:
+        """What the server says that it did."""
         with debug_transaction(self, command), self.wrap_database_errors:
-            _succeeded(self.connection.pgconn.exec_(command.encode()))
+            return _succeeded(self.connection.pgconn.exec_(command.encode())).command_status
 
     def is_usable(self) -> bool:
         """An idle server says nothing: what can be read is its farewell, or a notice, and then a query decides."""
