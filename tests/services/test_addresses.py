@@ -157,9 +157,29 @@ def test_submission_without_a_log_in_relays_for_nobody(instance: PrivateInstance
         assert session.rcpt(charlie.address)[0] >= 500
 
 
-def test_port_25_does_not_relay(instance: PrivateInstance) -> None:
-    code, text = refusal(instance.ports["smtp"], "someone@other.invalid")
-    assert code == 554, text
+def test_port_25_does_not_relay(instance: PrivateInstance, site: Site) -> None:
+    site.account("alice")
+    for recipient in (
+        "someone@other.invalid", f"@{site.name}:someone@other.invalid", f"someone@other.invalid@{site.name}",
+        f"someone%other.invalid@{site.name}", f"other.invalid!someone@{site.name}", "someone%other.invalid",
+        f'"someone@other.invalid"@{site.name}', f"someone@sub.{site.name}", "someone@[192.0.2.1]", "someone@127.0.0.1",
+        f"alice@{site.name}@other.invalid", f"alice@{site.name}.other.invalid",
+    ):  # fmt: skip
+        code, text = refusal(instance.ports["smtp"], recipient)
+        assert 500 <= code < 600, (recipient, code, text)
+
+
+def test_a_catch_all_takes_addresses_that_name_another_server_and_sends_none_there(site: Site) -> None:
+    alice = site.account("alice")
+    site.prefs(f"<nonexistent-user><forward>{alice.address}</forward></nonexistent-user>")
+    taken = []
+    for recipient in (f"someone%other.invalid@{site.name}", f'"someone@other.invalid"@{site.name}'):
+        if site.instance.takes(recipient):
+            taken.append(recipient)
+            site.instance.send("someone@peer.invalid", recipient, recipient)
+    assert alice.subjects() == taken
+    deliveries = [line for line in site.instance.log().splitlines() if "status=" in line]
+    assert not [line for line in deliveries if "to=<someone@other.invalid>" in line]
 
 
 def test_a_site_with_an_international_name_has_mail_under_its_ascii_name(instance: PrivateInstance, home: Site) -> None:
