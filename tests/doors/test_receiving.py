@@ -13,8 +13,7 @@ def test_the_oldest_body_of_an_address_with_too_many_is_to_be_ended() -> None:
     receiving = Receiving(2)
     first, second, third = body("a"), body("a"), body("a")
     assert [receiving.add(each) for each in (first, body("b"), second, third)] == [None, None, None, first]
-    receiving.remove(second)
-    receiving.remove(first)
+    assert [receiving.remove(each) for each in (second, first, first, second)] == [True, True, False, False]
     assert receiving.add(body("a")) is None
 
 

@@ -15,6 +15,7 @@ class Incoming:
     address: str
     end: Callable[[], object]
     deadline: float
+    is_over: bool = False
 
 
 class Receiving:
@@ -33,14 +34,16 @@ class Receiving:
             others.append(body)
         return oldest
 
-    def remove(self, body: Incoming) -> None:
-        """Forget a body that is here, or never will be."""
+    def remove(self, body: Incoming) -> bool:
+        """Forget a body that is here, or never will be. False if that was done before: one of two threads goes on."""
         with self._lock:
+            is_first, body.is_over = not body.is_over, True
             others = self._by_address.get(body.address)
             if others is not None and body in others:
                 others.remove(body)
                 if not others:
                     del self._by_address[body.address]
+        return is_first
 
     def late(self, now: float) -> list[Incoming]:
         """The bodies that should have been here."""

@@ -50,6 +50,7 @@ READ_OVER = 64 * 1024 * 1024
 WHOLE = 64 * 1024
 CHUNK = 64 * 1024
 SEND_SECONDS = 30.0
+# A stream of HTTP/2 ends so long after a refusal: clients that see both in one go take no answer, curl 7.88 too.
 LINGER = 1.0
 BODILESS = frozenset({"GET", "HEAD"})
 TOO_SLOW = "The request's body came too slowly."
@@ -116,18 +117,25 @@ class Application:
         if not declared.isdigit() or int(declared) > WHOLE:
             return False
         coming = protocol()
-        incoming = Incoming(environ["REMOTE_ADDR"], coming.cancel, self._loop.time() + PATIENCE)
+
+        def end() -> None:
+            if self._receiving.remove(incoming):
+                _refuse(BodyRefusedError(408, TOO_SLOW), environ, protocol)
+            self._loop.call_later(LINGER, coming.cancel)  # which ends the stream
+
+        incoming = Incoming(environ["REMOTE_ADDR"], end, self._loop.time() + PATIENCE)
         if oldest := self._receiving.add(incoming):
             self._loop.call_soon_threadsafe(oldest.end)
         coming.add_done_callback(shortcut.Arrival(partial(self._arrived, incoming, environ, protocol)))
         return True
 
     def _arrived(self, incoming: Incoming, environ: WSGIEnvironment, protocol: Any, coming: Any) -> None:
-        """In the server's thread, or the loop's if it ended the waiting."""
-        self._receiving.remove(incoming)
+        """In the server's thread: have a request answered, unless it was refused meanwhile."""
+        if not self._receiving.remove(incoming):
+            return
         try:
             body = coming.result()
-        except (Exception, asyncio.CancelledError):  # too slow, or the client went away
+        except Exception:  # the client went away
             _refuse(BodyRefusedError(408, TOO_SLOW), environ, protocol)
         else:
             self._threads.submit(partial(self._answer, body, environ, protocol))
@@ -143,8 +151,7 @@ class Application:
         except BodyRefusedError as refused:
             _refuse(refused, environ, protocol)
             if scope.http_version.startswith("2"):
-                # Leaving ends the stream. Clients that see its end in one go with the answer take none, curl 7.88 too.
-                await asyncio.sleep(LINGER)
+                await asyncio.sleep(LINGER)  # leaving ends the stream
             return
         threads = self._large if len(body) >= LARGE else self._threads
         try:

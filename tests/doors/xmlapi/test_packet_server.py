@@ -262,9 +262,10 @@ def test_slow_bodies_hold_nobody_up_and_are_shut_out(server: Server) -> None:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs a client that speaks HTTP/2: install curl")
-def test_a_client_of_http_2_is_told_that_its_body_comes_too_slowly(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [20_000, 3_000_000])
+def test_a_client_of_http_2_is_told_that_its_body_comes_too_slowly(server: Server, tmp_path: Path, size: int) -> None:
     body = tmp_path / "body"
-    body.write_bytes(b" " * 3_000_000)
+    body.write_bytes(b" " * size)
     client = subprocess.Popen(
         ["curl", "--silent", "--insecure", "--http2", "--limit-rate", "1000", "--max-time", "20",
          "--write-out", " %{http_version} %{http_code}", "--data-binary", f"@{body}",
