@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from innkeeper.hostd import lanes as hostd_lanes
 from innkeeper.hostd.lanes import Lanes, StillRunningError, Work
 
 WAIT = 20.0
@@ -90,3 +91,36 @@ def test_what_goes_wrong_is_raised_to_whoever_waits() -> None:
     for _ in range(2):
         with pytest.raises(OSError, match="broken"):
             lanes.do("a", 1, fail, WAIT)
+
+
+def test_what_ended_long_ago_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hostd_lanes, "KEPT_S", 0.05)
+    lanes, go, begun = Lanes(WAIT), threading.Event(), []
+
+    def work(step) -> None:
+        begun.append(1)
+        assert go.wait(WAIT)
+        if len(begun) == 1:
+            raise OSError(28, "full")
+
+    with pytest.raises(StillRunningError):
+        lanes.do("a", 1, work, 0.0)
+    go.set()
+    assert lanes._pieces["a"].ended.wait(WAIT)
+    time.sleep(0.06)
+    lanes.do("b", 1, lambda step: None, WAIT)  # under another name, so that nothing is kept for ever
+    assert not lanes._pieces
+    lanes.do("a", 1, work, WAIT)
+    assert begun == [1, 1]
+
+
+def test_a_thread_that_cannot_be_started_keeps_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    lanes = Lanes(WAIT)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="new thread"):
+            lanes.do("a", 1, lambda step: None, WAIT)
+    lanes.do("a", 1, lambda step: None, WAIT)

@@ -7,9 +7,13 @@ longer goes on without him, and he asks again. Of the long pieces, one at a time
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable
+
+KEPT_S = 600.0
+"""How long an end is remembered for whoever was told that the work goes on: he asks again within seconds."""
 
 # Called by a piece of work every now and then, with how far it is.
 Step = Callable[[int], None]
@@ -32,6 +36,7 @@ class _Piece:
         self.done = 0
         self.error: Exception | None = None
         self.ended = threading.Event()
+        self.ended_at = math.inf
 
 
 class Lanes:
@@ -47,17 +52,20 @@ class Lanes:
         """Do the work and wait for its end, at most `wait_s`; not at all for what is being done already.
 
         `about` tells equal work: while it is being done nothing new is begun, and when it has ended meanwhile it is not
-        done again. Work about something else under the name is begun when it is asked for after the earlier has ended.
+        done again, unless that is long ago: then nobody came back for it, and what it did may be undone. Work about
+        something else under the name is begun when it is asked for after the earlier has ended.
 
         Raises: StillRunningError, and whatever the work raises.
         """
         until = time.monotonic() + wait_s
         while True:
             with self._lock:
+                self._forget()
                 piece = self._pieces.get(name)
                 if piece is None:
-                    piece = self._pieces[name] = _Piece(about)
+                    piece = _Piece(about)
                     threading.Thread(target=self._run, args=(piece, work), daemon=True).start()
+                    self._pieces[name] = piece
                     left = max(0.0, until - time.monotonic())
                 else:
                     left = 0.0
@@ -70,6 +78,12 @@ class Lanes:
                 if piece.error is not None:
                     raise piece.error
                 return
+
+    def _forget(self) -> None:
+        """Forget what ended long ago, under whatever name."""
+        long_ago = time.monotonic() - KEPT_S
+        for name in [name for name, piece in self._pieces.items() if piece.ended_at < long_ago]:
+            del self._pieces[name]
 
     def _run(self, piece: _Piece, work: Work) -> None:
         begun = time.monotonic()
@@ -88,4 +102,5 @@ class Lanes:
             except Exception as error:  # whoever waits for it gets it
                 piece.error = error
             finally:
+                piece.ended_at = time.monotonic()
                 piece.ended.set()
