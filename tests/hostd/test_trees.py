@@ -290,6 +290,52 @@ def test_killed_at_any_call_it_is_finished_by_the_next(tmp_path: Path) -> None:
     assert kill_at > 50
 
 
+def test_restoring_that_is_killed_at_any_call_is_finished_by_the_next(tmp_path: Path) -> None:
+    for kill_at in range(1_000):
+        vhosts = tmp_path / str(kill_at)
+        for folder in (vhosts, vhosts / trees.MOVING, vhosts / trees.GRAVES):
+            folder.mkdir()
+        texts = [vhosts / "first.example" / folder / "page" for folder in ("httpdocs", "web_users/anna")]
+        for text in ("old", "new"):
+            for spec in (FIRST, ANNA):
+                trees.ensure(vhosts, spec, OWNERS)
+            for path in texts:
+                path.write_text(text)
+            if text == "old":
+                for spec in (ANNA, FIRST):
+                    trees.bury(vhosts, spec)
+        wanted = [(spec, next(g.name for g in trees.graves_of(vhosts) if spec.key in g.name)) for spec in (FIRST, ANNA)]
+        child = os.fork()
+        if not child:
+            _die_at_call(kill_at)
+            for spec, grave in wanted:
+                trees.restore(vhosts, spec, grave, {})
+            os._exit(0)
+        finished = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        for spec, grave in wanted:
+            trees.restore(vhosts, spec, grave, {})
+        assert [path.read_text() for path in texts] == ["old", "old"]
+        kept = [path.read_text() for path in (vhosts / trees.GRAVES).rglob("page")]
+        assert sorted(kept) == ["new", "new"], "what was there is in graves"
+        while trees.empty_grave(vhosts, 0):
+            pass
+        assert not list((vhosts / trees.GRAVES).iterdir())
+        if finished:
+            break
+    assert kill_at > 20
+
+
+def test_nothing_is_restored_whose_files_cannot_get_their_owner(vhosts: Path) -> None:
+    trees.ensure(vhosts, FIRST, OWNERS)
+    trees.bury(vhosts, FIRST)
+    trees.ensure(vhosts, FIRST, OWNERS)
+    (grave,) = trees.graves_of(vhosts)
+    # More than a number of a user can be: what the program refuses, as a disk that is read alone would.
+    with pytest.raises(TreeError, match="cannot be given"):
+        trees.restore(vhosts, FIRST, grave.name, {OWNERS.user: 2**40})
+    assert trees.graves_of(vhosts) == [grave]
+
+
 def _die_at_call(number: int) -> None:
     left = number
 

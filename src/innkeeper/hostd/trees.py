@@ -25,7 +25,7 @@ from typing import Any, Literal
 from innkeeper.hostd.hosting_accounts import TREE_KEY, Spec
 from innkeeper.hostd.storage import FOLDER_FLAGS
 
-MOVING, GRAVES = ".moving", ".graves"
+MOVING, GRAVES, NOTE = ".moving", ".graves", ".json"
 GRAVE = re.compile(rf"{TREE_KEY.pattern}-([0-9]{{10}})-[0-9]{{9}}")
 MARK_BYTES = 16
 _OF_OTHERS = frozenset({"subdomains", "web_users"})
@@ -207,7 +207,8 @@ def empty_grave(vhosts: Path, keep_s: int) -> int:
     with opened(vhosts) as top, _below(top, GRAVES) as graves:
         due = sorted(
             (int(found[1]), name)
-            for name in os.listdir(graves)  # noqa: PTH208 - of a descriptor
+            # A crash may leave what was written down of a grave without it.
+            for name in {each.removesuffix(NOTE) for each in os.listdir(graves)}  # noqa: PTH208 - of a descriptor
             if (found := GRAVE.fullmatch(name)) and int(found[1]) + keep_s <= time.time()
         )
         if not due or any(_delete(graves, name) and _forget(graves, name) for _, name in due):
@@ -241,21 +242,25 @@ def restore(vhosts: Path, spec: Spec, grave: str, users: Mapping[int, int]) -> N
     are there stay. The grave goes last, so that this can be done again after a crash; one that is gone is no error.
 
     Raises TreeError when the account has no tree, or one of another kind: what is root's in the one is the owner's in
-    the other.
+    the other. And when files cannot be given to their new owner.
     """
     with opened(vhosts) as top, _below(top, GRAVES) as graves, _parent(top, spec) as parent:
         if not _exists(graves, grave):
+            _forget(graves, grave)
             return
         if (_read_note(graves, grave) or {}).get("kind") != spec.kind:
             raise TreeError(f"{GRAVES}/{grave} is not known to be of a {spec.kind}.")
         if _mark(parent, spec) != spec.key:
             raise TreeError(f"{'/'.join(spec.folder)} is not there yet.")
         for old, new in users.items():
-            if old != new:
-                _run(graves, ["/bin/chown", "-R", "-h", f"--from={old}", "--", str(new), grave])
+            if old != new and not _run(graves, ["/bin/chown", "-R", "-h", f"--from={old}", "--", str(new), grave]):
+                raise TreeError(f"{GRAVES}/{grave} holds files that cannot be given to {new}.")
         aside = _dig(graves, spec)
         if spec.kind == "webuser":
-            os.rename(spec.name, aside, src_dir_fd=parent, dst_dir_fd=graves)
+            try:
+                os.rename(spec.name, aside, src_dir_fd=parent, dst_dir_fd=graves)
+            except FileNotFoundError:  # it went there before a crash
+                _forget(graves, aside)
             os.rename(grave, spec.name, src_dir_fd=graves, dst_dir_fd=parent)
         else:
             os.mkdir(aside, 0o700, dir_fd=graves)
@@ -275,7 +280,7 @@ def _dig(graves: int, spec: Spec) -> str:
     """The name of a new grave, after whose it is has been written down beside it."""
     now = time.time_ns()
     grave = f"{spec.key}-{now // 10**9}-{now % 10**9:09}"
-    fd = os.open(f"{grave}.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=graves)
+    fd = os.open(grave + NOTE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=graves)
     with os.fdopen(fd, "w") as stream:
         json.dump(dataclasses.asdict(spec), stream)
     return grave
@@ -283,7 +288,7 @@ def _dig(graves: int, spec: Spec) -> str:
 
 def _read_note(graves: int, grave: str) -> dict[str, Any] | None:
     try:
-        with os.fdopen(os.open(f"{grave}.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=graves)) as stream:
+        with os.fdopen(os.open(grave + NOTE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=graves)) as stream:
             account: dict[str, Any] = json.load(stream)
             return account
     except (OSError, ValueError):
@@ -293,7 +298,7 @@ def _read_note(graves: int, grave: str) -> dict[str, Any] | None:
 def _forget(graves: int, grave: str) -> bool:
     """Remove what was written down of a grave that is gone."""
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(f"{grave}.json", dir_fd=graves)
+        os.unlink(grave + NOTE, dir_fd=graves)
     return True
 
 
