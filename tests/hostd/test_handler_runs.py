@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from innkeeper.hostd import handlers as handlers_module
-from innkeeper.hostd import requests
+from innkeeper.hostd import requests, runner
 from innkeeper.hostd.actions import Actions
 from innkeeper.hostd.client import Client, CommandCheck, HostdError, Run, RunLimits, RunResult
 from innkeeper.hostd.handlers import Handlers
@@ -401,6 +402,32 @@ def test_a_killed_runner_leaves_nothing_and_does_not_stop_the_next_run(instance:
         after = RunHandler("root", (requests.Run("1", (script(instance, "echo next"),), {}),), 20, 64, 1, 64)
         assert handlers.run(after, None)[0]["stdout"] == "next\n"
     handlers.end()
+
+
+def test_a_runner_that_cannot_say_what_came_ends_what_runs(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = f"9{os.getpid()}.37"
+    path = script(instance, f"setsid sleep {mark}")
+    account = pwd.getpwnam(USER)
+    terms = {"uid": account.pw_uid, "gid": account.pw_gid, "groups": [], "set_uid_works": False}
+    runs = [{"argv": [path], "environment": {}}] * 2
+    ours, theirs = socket.socketpair()
+    runner.send(ours.fileno(), terms | {"memory_mb": 1_024, "open_files": 256})
+    runner.send(ours.fileno(), {"runs": runs, "timeout_s": 60, "output_kb": 1})
+
+    def gone_hostd(_channel: int, _value: Any) -> None:
+        while not marked(mark):
+            time.sleep(0.01)
+        raise BrokenPipeError
+
+    monkeypatch.setattr(runner, "send", gone_hostd)
+    if not (pid := os.fork()):
+        with contextlib.suppress(BaseException):
+            runner.serve(theirs.fileno())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert not marked(mark)
+    ours.close()
+    theirs.close()
 
 
 def test_a_stopped_runner_is_ended_with_what_it_runs(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,10 +99,13 @@ def serve(channel: int) -> None:
     runner = Runner(channel, terms)
     idle = select.poll()
     idle.register(channel, select.POLLIN)
-    while idle.poll(IDLE_S * 1000):
-        job = _receive(channel)
-        if job is None or not runner.do(job):
-            return
+    try:
+        while idle.poll(IDLE_S * 1000) and (job := _receive(channel)) is not None:
+            runner.do(job)
+    except (DroppedError, ConnectionError):
+        pass
+    finally:
+        _end_all()
 
 
 class DroppedError(Exception):
@@ -129,22 +132,18 @@ class Runner:
         if not terms["set_uid_works"]:
             _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
-    def do(self, job: Job) -> bool:
-        """Do a job and answer; False if hostd dropped it."""
+    def do(self, job: Job) -> None:
+        """Do a job and answer. Raises DroppedError, ConnectionError; what runs then is the caller's to end."""
         slow_at = time.monotonic() + QUICK_S
         self._slow_at = slow_at if len(job["runs"]) > 1 else math.inf
         size = 0
-        try:
-            for run in job["runs"]:
-                answer = self._run(job, run)
-                self._answers.append(answer)
-                size += len(answer["stdout"]) + len(answer["stderr"])
-                if not answer["clean"] or size > MUCH_OUTPUT or time.monotonic() > slow_at:
-                    break
-        except DroppedError:
-            return False
+        for run in job["runs"]:
+            answer = self._run(job, run)
+            self._answers.append(answer)
+            size += len(answer["stdout"]) + len(answer["stderr"])
+            if not answer["clean"] or size > MUCH_OUTPUT or time.monotonic() > slow_at:
+                break
         self._say(more=False)
-        return True
 
     def _say(self, *, more: bool) -> None:
         """Send the answers to the runs that have ended. With more to come: to the one that runs, and to no other."""
@@ -225,8 +224,6 @@ class Runner:
                     if number == pidfd:
                         return timed_out
                     if number == self._channel:
-                        _reap(pid)
-                        _end_all()
                         raise DroppedError
                     if not take(number):
                         waiting.unregister(number)
