@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from innkeeper.hostd.hosting_accounts import Spec
+from innkeeper.hostd.requests import MAX_RUNS
 from innkeeper.hostd.trees import Grave
 
-MAX_RUNS = 32  # as many as a request may hold
 TIMEOUT_S = 30
 LONG_S = 300
 MAX_DESCRIPTORS = 4
 KICK_BATCH = 1_500  # as many of the longest names as a request takes: each looks at every session
 USERS_BATCH = 2_000  # one rewriting of the password file each
 TREES_BATCH = 50  # each gets its rules too
-LINE_BYTES = 256 * 1024  # half of what a request may be
+LINE_BYTES = 256 * 1024  # of runs in one request; a single one may be longer
 FIGURES_BATCH = 50  # each is a walk through a mailbox, and the answer is waited for
 
 
@@ -109,7 +109,7 @@ class Client:
 
         `told` hears how far it has come. When it raises, hostd is hung up on, and ends the work if it can.
         """
-        with self._asked(op, fields) as connection, connection.makefile("rb") as stream:
+        with self._asked(_request(op, fields)) as connection, connection.makefile("rb") as stream:
             connection.settimeout(LONG_S)
             while "come" in (answer := _answer(stream.readline())):
                 told(answer["come"])
@@ -126,7 +126,7 @@ class Client:
             raise
 
     def _ask(self, timeout_s: float, op: str, fields: Mapping[str, Any], received: list[int] | None = None) -> Any:
-        with self._asked(op, fields) as connection:
+        with self._asked(_request(op, fields)) as connection:
             connection.settimeout(timeout_s)
             line = b""
             if received is not None:
@@ -138,11 +138,11 @@ class Client:
         return _answer(line)["result"]
 
     @contextmanager
-    def _asked(self, op: str, fields: Mapping[str, Any]) -> Iterator[socket.socket]:
+    def _asked(self, request: str) -> Iterator[socket.socket]:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(TIMEOUT_S)
             connection.connect(str(self._path))
-            connection.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
+            connection.sendall(request.encode() + b"\n")
             yield connection
 
     def kick(self, usernames: Sequence[str]) -> None:
@@ -244,23 +244,22 @@ class Client:
                 lines.pop()
                 break
         fields = {
-            "op": "run_handler",
             "user": user,
             "timeout_s": limits.timeout_s,
             "memory_mb": limits.memory_mb,
             "output_kb": limits.output_kb,
             "open_files": limits.open_files,
         }
-        request = json.dumps(fields)[:-1] + f', "runs": [{", ".join(lines)}]}}\n'
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(TIMEOUT_S)
-            connection.connect(str(self._path))
+        request = f'{_request("run_handler", fields)[:-1]}, "runs": [{", ".join(lines)}]}}'
+        with self._asked(request) as connection, connection.makefile("rb") as stream:
             connection.settimeout(limits.timeout_s + 2 * TIMEOUT_S)
-            connection.sendall(request.encode())
-            with connection.makefile("rb") as stream:
-                while "part" in (answer := _answer(stream.readline())):
-                    yield [RunResult(**each) for each in answer["part"]]
+            while "part" in (answer := _answer(stream.readline())):
+                yield [RunResult(**each) for each in answer["part"]]
         yield [RunResult(**each) for each in answer["result"]]
+
+
+def _request(op: str, fields: Mapping[str, Any]) -> str:
+    return json.dumps({"op": op, **fields})
 
 
 def _answer(line: bytes) -> dict[str, Any]:
