@@ -87,9 +87,8 @@ def test_pages_elsewhere_are_not_gone_to(provider: Actor, alice: Account) -> Non
     def target(page: str) -> str:
         return enter(offer_session(provider, "alice", HOME, ""), success_redirect_url=page)[2]
 
-    assert [target(page) for page in ("/settings/", "https://elsewhere.test/", "//elsewhere.test")] == [
-        "/settings/", "/", "/",
-    ]  # fmt: skip
+    pages = ("/settings/", "https://elsewhere.test/", "//elsewhere.test", "/\\elsewhere.test", "settings", "?q=joe")
+    assert [target(page) for page in pages] == ["/settings/", "/", "/", "/", "/", "/"]
 
 
 def test_the_administrator_ends_sessions_and_offers(

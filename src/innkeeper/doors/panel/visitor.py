@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
-from django.utils.http import urlencode
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from innkeeper.accounts.models import Account
 from innkeeper.accounts.visits import is_latest
@@ -84,6 +84,11 @@ def visitor_of(kind: ActorKind, account_id: int, address: str) -> Visitor | None
 def client_address(request: HttpRequest) -> str:
     """The address of the browser."""
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def is_own_page(address: str) -> bool:
+    """Whether an address is a path of this panel: no link leads visitors elsewhere."""
+    return address.startswith("/") and url_has_allowed_host_and_scheme(address, allowed_hosts=None)
 
 
 def open_session(request: HttpRequest, visitor: Visitor, mark: str) -> None:

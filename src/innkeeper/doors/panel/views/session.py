@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
@@ -24,6 +23,7 @@ from innkeeper.doors.panel.visitor import (
     PanelRequest,
     client_address,
     for_everybody,
+    is_own_page,
     open_session,
     visitor_of,
 )
@@ -62,7 +62,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
         return redirect("panel:home")
     form = LoginForm(request.POST or None)
     target = request.POST.get("next") or request.GET.get("next") or ""
-    if not url_has_allowed_host_and_scheme(target, allowed_hosts=None):
+    if not is_own_page(target):
         target = ""
     status = 200
     if request.method == "POST":
@@ -95,7 +95,7 @@ def enter(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("This link was used already, is too old, or is for another address. Log in here."))
         return render(request, "panel/login.html", {"form": LoginForm(), "next": ""}, status=403)
     target = target or given.get("success_redirect_url", "")
-    if not url_has_allowed_host_and_scheme(target, allowed_hosts=None):
+    if not is_own_page(target):
         target = ""
     return redirect(target or "panel:home")
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 
 import psutil
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from innkeeper import __version__
 from innkeeper.accounts.models import Account
@@ -17,6 +16,7 @@ from innkeeper.core import machine
 from innkeeper.core.errors import InvalidValue, NotSupported, Refused
 from innkeeper.core.serversettings import PREFERENCES, ensure_server_guid, read_settings
 from innkeeper.doors.panel.open_sessions import offer_session
+from innkeeper.doors.panel.visitor import is_own_page
 from innkeeper.doors.xmlapi.call import Call, boolean_of, in_packet_words, raw_text_of, text_of
 from innkeeper.doors.xmlapi.domain_list import write_domains
 from innkeeper.doors.xmlapi.versions import VERSIONS, Dialect
@@ -326,7 +326,7 @@ def create_session(call: Call) -> None:
         address = str(ipaddress.ip_address(address))
     except ValueError as error:
         raise InvalidValue(f"user_ip: {address!r} is not an IP address.", field="user_ip") from error
-    if target and not url_has_allowed_host_and_scheme(target, allowed_hosts=None):
+    if target and not is_own_page(target):
         raise InvalidValue(
             f"starting_url: {target!r} lies elsewhere. Give a path of this panel, such as /mail/.", field="starting_url"
         )
