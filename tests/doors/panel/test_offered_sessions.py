@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.contrib.sessions.backends import db
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
@@ -17,6 +19,7 @@ from innkeeper.core.errors import AccountDisabled, NotAllowed, NotFound
 from innkeeper.core.models import AuditEntry, OutboxEvent
 from innkeeper.core.passwords import hash_login
 from innkeeper.doors.panel.open_sessions import end_session, offer_session, open_sessions
+from innkeeper.doors.panel.sessions import SessionStore
 from innkeeper.hosting.models import Site
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +73,23 @@ def test_a_token_is_no_session_itself_and_stands_in_no_row(provider: Actor, alic
     assert client.get("/mail/").status_code == 302
     (row,) = Session.objects.all()
     assert token not in (row.session_key, str(row.get_decoded()))
+
+
+def test_an_offer_that_cannot_be_kept_is_none_and_on_no_record(
+    provider: Actor, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(store: SessionStore, must_create: bool = False) -> None:
+        if must_create:
+            save(store, must_create)
+        else:
+            raise UpdateError
+
+    save = db.SessionStore.save
+    monkeypatch.setattr(db.SessionStore, "save", fail)
+    with pytest.raises(UpdateError):
+        offer_session(provider, "alice", HOME, "")
+    assert not Session.objects.exists()
+    assert not AuditEntry.objects.filter(operation="session.offer").exists()
 
 
 def test_a_changed_password_and_suspension_take_an_offer_back(provider: Actor, alice: Account) -> None:

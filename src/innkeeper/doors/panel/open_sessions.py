@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -85,8 +86,9 @@ def end_session(actor: Actor, session_id: str) -> None:
     """End a session, or take an offer back. Raises NotFound, NotAllowed."""
     for found in open_sessions():
         if found.id == session_id:
-            record_end(actor, found.account_id, found.login)
-            Session.objects.filter(session_key=found.key).delete()
+            with transaction.atomic():
+                record_end(actor, found.account_id, found.login)
+                Session.objects.filter(session_key=found.key).delete()
             return
     raise NotFound("Session does not exist")
 
@@ -96,18 +98,19 @@ def offer_session(actor: Actor, login: str, address: str, target: str) -> str:
 
     `target` is the page that it starts with. Raises NotFound, AccountDisabled.
     """
-    account = record_offer(actor, login)
-    visitor = visitor_of(ActorKind(account.kind), account.pk, address)
-    if visitor is None:
-        raise AccountDisabled(f"The account {login} may not use the panel now.")
-    store = SessionStore()
-    store.create()
-    now, token = int(time.time()), store.session_key or ""
-    store[OFFER] = {WHO: [account.kind, account.pk, visitor.fingerprint], "target": target}
-    store[TOKEN] = seal(token).hex()
-    store[LOGIN], store[ADDRESS], store[STARTED], store[SEEN] = account.login, address, now, now
-    store.set_expiry(OFFER_SECONDS)
-    store.save()
+    with transaction.atomic():
+        account = record_offer(actor, login)
+        visitor = visitor_of(ActorKind(account.kind), account.pk, address)
+        if visitor is None:
+            raise AccountDisabled(f"The account {login} may not use the panel now.")
+        store = SessionStore()
+        store.create()
+        now, token = int(time.time()), store.session_key or ""
+        store[OFFER] = {WHO: [account.kind, account.pk, visitor.fingerprint], "target": target}
+        store[TOKEN] = seal(token).hex()
+        store[LOGIN], store[ADDRESS], store[STARTED], store[SEEN] = account.login, address, now, now
+        store.set_expiry(OFFER_SECONDS)
+        store.save_or_raise()
     return token
 
 

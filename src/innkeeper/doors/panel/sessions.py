@@ -47,6 +47,10 @@ class SessionStore(db.SessionStore):
             # page that was only read is still worth showing.
             log.warning("A session could not be kept.")
 
+    def save_or_raise(self) -> None:
+        """Save where whoever asked must hear that it could not be done. Raises UpdateError."""
+        super().save()
+
     def take(self) -> bool:
         """End the session; False if somebody else did in the meantime."""
         return bool(Session.objects.filter(session_key=_stored(self.session_key or "")).delete()[0])
