@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from django.apps import apps
 from hosting_records import MakeWebspace
 
 from innkeeper.accounts.models import Account
@@ -42,3 +45,15 @@ def test_access_moves_with_webspaces_and_stays_without_any(
     update_webspace(admin, made.pk, WebspaceChanges(owner_id=alice.account_id))
     remove_webspace(admin, made.pk)
     assert may_use_api(alice)
+
+
+def test_an_upgrade_settles_what_was_stored_before(
+    admin: Actor, alice: Actor, charlie: Actor, rita: Actor, webspace: MakeWebspace
+) -> None:
+    webspace(admin, alice, "a.example", entitlements=CLOSED)
+    webspace(admin, charlie, "b.example", entitlements=CLOSED)
+    webspace(admin, charlie, "c.example")
+    webspace(admin, rita, "d.example", entitlements=CLOSED)
+    Account.objects.update(may_use_api=True)
+    import_module("innkeeper.hosting.migrations.0005_api_access").settle(apps, None)
+    assert [may_use_api(each) for each in (admin, alice, charlie, rita)] == [True, False, True, True]

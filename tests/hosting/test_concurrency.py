@@ -16,8 +16,8 @@ from innkeeper.core.actor import Actor
 from innkeeper.core.errors import AlreadyExists, LimitReached, Refused
 from innkeeper.core.operation import Operation
 from innkeeper.hosting.models import Site
-from innkeeper.hosting.operations import create_site
-from innkeeper.hosting.requests import Entitlements, NewSite
+from innkeeper.hosting.operations import create_site, update_webspace
+from innkeeper.hosting.requests import Entitlements, NewSite, WebspaceChanges
 
 pytestmark = [
     pytest.mark.postgresql,
@@ -93,3 +93,13 @@ def test_two_customers_take_the_same_login_and_one_gets_it(
     results = both(monkeypatch, lambda: customer(admin, "bob"), lambda: customer(admin, "BOB"))
     assert set(results) == {None, AlreadyExists}
     assert Account.objects.filter(kind="customer").count() == 1
+
+
+def test_the_last_two_webspaces_that_permit_the_api_are_closed_and_their_owner_is_shut_out(
+    admin: Actor, alice: Actor, webspace: MakeWebspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [webspace(admin, alice, name) for name in ("a.example", "b.example")]
+    closed = WebspaceChanges(entitlements=Entitlements(permissions={"remote_access_interface": "false"}))
+    results = both(monkeypatch, *(lambda each=each: update_webspace(admin, each.pk, closed) for each in made))
+    assert results == [None, None]
+    assert not Account.objects.get(pk=alice.account_id).may_use_api

@@ -15,9 +15,11 @@ def settle_api_access(owner_ids: Iterable[int]) -> None:
     """Bring the access of these owners in line with their webspaces, inside the operation that changed something there.
 
     One webspace that permits it is enough, and a customer without any is not shut out. Accounts hold the outcome,
-    because each packet asks for it.
+    because each packet asks for it. They are locked first: two operations on webspaces of one owner take turns, so that
+    the second sees what the first has written.
     """
-    for account in Account.objects.filter(pk__in=set(owner_ids), kind=Account.Kind.CUSTOMER):
+    accounts = Account.objects.filter(pk__in=set(owner_ids), kind=Account.Kind.CUSTOMER)
+    for account in accounts.select_for_update().order_by("pk"):
         webspaces = Webspace.objects.filter(owner=account)
         closed = WebspacePermission.objects.filter(webspace__owner=account, name=PERMISSION, value=False)
         allowed = not webspaces.exists() or webspaces.exclude(pk__in=closed.values("webspace")).exists()
