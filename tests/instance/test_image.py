@@ -89,7 +89,7 @@ def test_a_stand_in_ends_with_its_program(image: Image, name: str, said: str) ->
 def test_a_program_ends_with_a_stand_in_that_is_killed(image: Image) -> None:
     stand_in = image.stand_in("waits")
     assert line(stand_in) == "other runs"
-    pid = int(image.socket.with_name("waits.pid").read_text())
+    pid = int(str(image.socket.with_name("waits.pid").readlink()))
     assert Path(f"/proc/{pid}/comm").read_text() == "waits\n"
     stand_in.kill()
     # The end of the output: nobody holds it any more.

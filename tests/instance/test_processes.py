@@ -57,7 +57,9 @@ def test_the_mark_tells_ours_from_strangers(
 def test_what_an_image_forked_is_no_stray(instance: Instance, marked: subprocess.Popen[str]) -> None:
     folder = instance.image_socket.parent
     folder.mkdir(parents=True)
-    (folder / "a.program.pid").write_text(str(marked.pid))
+    os.mkfifo(folder / "hostile.pid")
+    assert processes.strays(instance, supervisor=0) != []
+    (folder / "a.program.pid").symlink_to(str(marked.pid))
     assert processes.strays(instance, supervisor=0) == []
 
 

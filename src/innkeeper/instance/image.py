@@ -68,7 +68,7 @@ def _listen(path: Path) -> socket.socket:
 
 
 def _serve(stand_in: socket.socket, programs: Mapping[str, Program], own: list[socket.socket], path: Path) -> None:
-    """Fork the program that a stand-in asks for. A file beside the socket tells its pid."""
+    """Fork the program that a stand-in asks for. A link beside the socket tells its pid, as its target."""
     name, output, _, _ = socket.recv_fds(stand_in, LONGEST_NAME, 2)
     module = name.decode(errors="replace")
     program = programs.get(module)
@@ -76,17 +76,22 @@ def _serve(stand_in: socket.socket, programs: Mapping[str, Program], own: list[s
     def take_over() -> None:
         # What administrators see of it in `top`: its arguments are the image's.
         Path("/proc/self/comm").write_text(module.removeprefix("innkeeper."))
-        path.with_name(f"{module}.pid").write_text(str(os.getpid()))
+        made = path.with_name(f"{module}.new")
+        made.unlink(missing_ok=True)
+        made.symlink_to(str(os.getpid()))
+        made.rename(path.with_name(f"{module}.pid"))
         for number, fd in enumerate(output, start=1):
             os.dup2(fd, number)
             os.close(fd)
         stand_in.settimeout(None)
         threading.Thread(target=_follow, args=(stand_in,), daemon=True).start()
 
-    if program is not None and len(output) == 2:
-        _fork(program, own, take_over, lambda code: stand_in.send(bytes([code])))
-    for fd in output:
-        os.close(fd)
+    try:
+        if program is not None and len(output) == 2:
+            _fork(program, own, take_over, lambda code: stand_in.send(bytes([code])))
+    finally:
+        for fd in output:
+            os.close(fd)
 
 
 def _follow(stand_in: socket.socket) -> None:

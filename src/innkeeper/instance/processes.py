@@ -103,7 +103,10 @@ def strays(instance: Instance, supervisor: int) -> list[Process]:
 
     Those that an image forked and has left are none: each ends with its stand-in, which supervisor knows.
     """
-    forked = {path.read_text() for path in instance.image_socket.parent.glob("*.pid")}
+    forked = set()
+    for path in instance.image_socket.parent.glob("*.pid"):
+        with contextlib.suppress(OSError):  # the folder is the panel's: no file in it is opened here
+            forked.add(str(path.readlink()))
     everything = {process.pid: process for process in of_instance(instance)}
 
     def led(process: Process | None) -> bool:
