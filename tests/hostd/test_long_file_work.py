@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import stat
@@ -188,10 +189,14 @@ def test_what_cannot_be_unpacked_says_why(files: Files, top: Path, put: Callable
         locked[locked.find(sign) + at] |= 1
     flipped = good.replace(b"x" * 100, b"x" * 99 + b"y", 1)
     tar = tarred(member("a", size=100_000))
+    two = gzip.decompress(tarred(member("a"), member("b")))
+    damaged = two[:1_024] + b"?" * 512 + two[1_536:]
     cases = {
         "text": (b"hello", "no-archive"), "empty": (b"", "no-archive"), "cut.zip": (good[:200], "bad-archive"),
         "locked.zip": (bytes(locked), "encrypted"), "flipped.zip": (flipped, "bad-archive"),
         "cut.tgz": (tar[: len(tar) // 2], "bad-archive"), "zero.tgz": (b"\x1f\x8b" + b"\0" * 100, "bad-archive"),
+        "head.tar": (damaged, "bad-archive"), "head.tgz": (gzip.compress(damaged), "bad-archive"),
+        "cut-head.tar": (two[:1_100], "bad-archive"),
     }  # fmt: skip
     for name, (data, code) in cases.items():
         put(name, data)

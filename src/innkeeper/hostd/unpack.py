@@ -122,6 +122,10 @@ def _tarred(source: IO[bytes], count: Count) -> Iterator[_Member]:
                 yield _Member(info.name, file, is_program=bool(info.mode & 0o100), modified=info.mtime)
             else:
                 yield _Member(info.name, is_taken=False)
+        # To the reader a damaged head is an end like any other.
+        archive.fileobj.seek(archive.offset)
+        if any(archive.fileobj.read(tarfile.BLOCKSIZE)):
+            raise BadArchiveError("bad-archive")
 
 
 def _take(members: Iterator[_Member], top: int, count: Count) -> None:
