@@ -12,7 +12,7 @@ from servers import layout as make_layout
 from test_hosting_policy import ALL, DOMAIN, SUBDOMAIN, WEBUSER
 from trees import make, snapshot
 
-from innkeeper.permissions import cli
+from innkeeper.permissions import cli, journal
 from innkeeper.permissions.server import commands, hosting
 from innkeeper.permissions.server.layout import Layout
 from innkeeper.permissions.server.left import Book
@@ -202,6 +202,18 @@ def test_what_a_killed_run_left_is_known_too(server, run, monkeypatch):
             run("disk", "--apply")
         os.waitpid(child, 0)
     assert run("disk", "--check")[0] == 0, "it had come to its end, but for writing down what it left"
+    assert run("drift", server.root) == (0, "")
+
+
+def test_a_run_that_is_killed_before_it_is_described_stops_no_later_one(server, run, monkeypatch):
+    run("disk", "--apply")
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "describe_run", lambda *_: os._exit(9))
+        child = os.fork()
+        if not child:
+            run("disk", "--apply")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert run("disk", "--apply")[0] == 0
     assert run("drift", server.root) == (0, "")
 
 

@@ -97,11 +97,12 @@ def start_run(base: Path, about: dict[str, Any]) -> Path:
     # The microseconds come first behind the second, so that names sort as runs began.
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{secrets.token_hex(1)[0]}"
-    folder = base / name
+    folder, made = base / name, base / f"{name}.new"
     try:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700)
-        describe_run(folder, about)
+        made.mkdir(mode=0o700)
+        describe_run(made, about)
+        made.rename(folder)  # whatever has the name of a run is described
     except OSError as error:
         raise JournalError(f"the journal cannot be made in {base}: {error.strerror}") from None
     return folder
