@@ -346,6 +346,7 @@ def test_an_archive_is_unpacked_beside_itself(browser: Client, site: Site, top: 
     for form, words in (
         ({"path": "httpdocs/site.zip", "name": "site"}, "there already"),
         ({"path": "httpdocs/site.zip", "name": "a/b"}, "no slash"),
+        ({"path": "httpdocs/site.zip", "name": "a\\b"}, 'value="a\\b"'),
         ({"path": "httpdocs/bad.zip", "name": "new"}, "damaged"),
         ({"path": "httpdocs/site", "name": "new"}, "no file"),
     ):

@@ -15,7 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 from innkeeper.core.errors import Refused
 from innkeeper.doors.panel.views import file_work
 from innkeeper.doors.panel.views.file_downloads import packed
-from innkeeper.doors.panel.views.file_places import crumbs_of, folder_address, path_in, site_files
+from innkeeper.doors.panel.views.file_places import (
+    crumbs_of,
+    folder_address,
+    object_in,
+    path_in,
+    place_of,
+    site_files,
+)
 from innkeeper.doors.panel.views.file_trash import UNDO, tell_refusals
 from innkeeper.doors.panel.views.files import show_folder
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
@@ -146,11 +153,8 @@ def make_folder(request: PanelRequest, number: int) -> HttpResponse:
 @for_owners
 def unpack(request: PanelRequest, number: int) -> HttpResponse:
     """Unpack an archive into a new folder."""
-    files = site_files(request, number)
-    path = path_in(request.POST if request.method == "POST" else request.GET)
-    if not path:
-        raise Http404
-    name, error = working.stem(path[-1]), ""
+    files, path = object_in(request, number)
+    name, error = shown(working.stem(path[-1])), ""
     if request.method == "POST":
         name = request.POST.get("name", "")
         try:
@@ -158,10 +162,7 @@ def unpack(request: PanelRequest, number: int) -> HttpResponse:
             return file_work.begun(work, folder_address(files, path[:-1]))
         except Refused as refusal:
             error = refusal.message
-    context = {
-        "section": "files", "site": files.site, "path": path_text(path), "old": shown(path[-1]), "name": shown(name),
-        "error": error, "crumbs": crumbs_of(path[:-1]), "back": folder_address(files, path[:-1]),
-    }  # fmt: skip
+    context = place_of(files, path) | {"name": name, "error": error}
     return render(request, "panel/files_unpack.html", context, status=422 if error else 200)
 
 
@@ -169,10 +170,7 @@ def unpack(request: PanelRequest, number: int) -> HttpResponse:
 @for_owners
 def rename(request: PanelRequest, number: int) -> HttpResponse:
     """Give an object another name."""
-    files = site_files(request, number)
-    path = path_in(request.POST if request.method == "POST" else request.GET)
-    if not path:
-        raise Http404
+    files, path = object_in(request, number)
     name, error = shown(path[-1]), ""
     if request.method == "POST":
         name = request.POST.get("name", "")
@@ -183,8 +181,5 @@ def rename(request: PanelRequest, number: int) -> HttpResponse:
             return redirect(folder_address(files, path[:-1]))
         except Refused as refusal:
             error = refusal.message
-    context = {
-        "section": "files", "site": files.site, "path": path_text(path), "old": shown(path[-1]), "name": name,
-        "error": error, "crumbs": crumbs_of(path[:-1]), "back": folder_address(files, path[:-1]),
-    }  # fmt: skip
+    context = place_of(files, path) | {"name": name, "error": error}
     return render(request, "panel/files_rename.html", context, status=422 if error else 200)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from typing import IO
 
-from django.http import FileResponse, Http404
+from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from innkeeper.doors.panel.views.file_places import path_in, site_files
+from innkeeper.doors.panel.views.file_places import object_in
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
 from innkeeper.hosting.filenames import Path
 from innkeeper.hosting.files import SiteFiles
@@ -41,10 +41,7 @@ class _Promised(io.RawIOBase):
 @for_owners
 def download(request: PanelRequest, number: int) -> HttpResponseBase:
     """A file."""
-    files = site_files(request, number)
-    path = path_in(request.GET)
-    if not path:
-        raise Http404
+    files, path = object_in(request, number)
     entry, file = operations.read_file(request.actor, files, path)
     return _sent(entry.name, entry.size, file)
 

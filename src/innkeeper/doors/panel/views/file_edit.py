@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from innkeeper.core.errors import Refused
-from innkeeper.doors.panel.views.file_places import crumbs_of, folder_address, path_in, site_files
+from innkeeper.doors.panel.views.file_places import folder_address, object_in, place_of
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
-from innkeeper.hosting.filenames import path_text, shown
+from innkeeper.hosting.filenames import shown
 from innkeeper.hosting.operations import file_text as operations
 
 
@@ -19,14 +19,8 @@ from innkeeper.hosting.operations import file_text as operations
 @for_owners
 def edit(request: PanelRequest, number: int) -> HttpResponse:
     """Show the text, and take what was made of it."""
-    files = site_files(request, number)
-    path = path_in(request.POST if request.method == "POST" else request.GET)
-    if not path:
-        raise Http404
-    context = {
-        "section": "files", "site": files.site, "path": path_text(path), "title": shown(path[-1]),
-        "crumbs": crumbs_of(path[:-1]), "back": folder_address(files, path[:-1]),
-    }  # fmt: skip
+    files, path = object_in(request, number)
+    context = place_of(files, path)
     if request.method != "POST":
         found = operations.read_text(request.actor, files, path)
         return render(request, "panel/files_edit.html", context | {"text": found.text, "digest": found.digest})

@@ -69,6 +69,27 @@ def path_in(values: Any, name: str = "path") -> Path:
         raise Http404 from None
 
 
+def object_in(request: PanelRequest, number: int) -> tuple[SiteFiles, Path]:
+    """A site's files, and the object that a page is about."""
+    files = site_files(request, number)
+    path = path_in(request.POST if request.method == "POST" else request.GET)
+    if not path:
+        raise Http404
+    return files, path
+
+
+def place_of(files: SiteFiles, path: Path) -> dict[str, Any]:
+    """Where an object is, for a page about it."""
+    return {
+        "section": "files",
+        "site": files.site,
+        "path": path_text(path),
+        "title": shown(path[-1]) if path else files.site.name,
+        "crumbs": crumbs_of(path[:-1]),
+        "back": folder_address(files, path[:-1]),
+    }
+
+
 def folder_address(files: SiteFiles, path: Path, **more: Any) -> str:
     """The address of a folder's page."""
     values = ({"path": path_text(path)} if path else {}) | more

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from innkeeper.core.errors import InvalidValue, NotFound, Refused
 from innkeeper.doors.panel.views import file_work
-from innkeeper.doors.panel.views.file_places import crumbs_of, folder_address, path_in, site_files
+from innkeeper.doors.panel.views.file_places import path_in, place_of, site_files
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
 from innkeeper.hostd.file_client import RightsRule
 from innkeeper.hosting import files as queries
@@ -118,11 +118,7 @@ def _show(request: PanelRequest, files: SiteFiles, path: Path, about: str, **mor
         status = 404 if isinstance(refusal, NotFound) and not request.htmx else 200
     else:
         status = 422 if more.get("error") else 200
-    context: dict[str, Any] = {
-        "section": "files", "site": files.site, "path": path_text(path), "about": about,
-        "title": shown(path[-1]) if path else files.site.name, "crumbs": crumbs_of(path[:-1]),
-        "back": folder_address(files, path[:-1]), "in_drawer": bool(request.htmx), "applies": APPLIES,
-    }  # fmt: skip
+    context = place_of(files, path) | {"about": about, "in_drawer": bool(request.htmx), "applies": APPLIES}
     if told is not None:
         context |= _told(told, about, more.get("ticked"))
     template = "panel/files_rights_body.html" if request.htmx else "panel/files_rights.html"
