@@ -26,6 +26,8 @@ from urllib.parse import unquote
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 from wsgiref.util import FileWrapper
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+
 from innkeeper.doors import shortcut, wsgi
 from innkeeper.doors.receiving import Incoming, Receiving
 from innkeeper.doors.threads import Threads
@@ -319,11 +321,16 @@ def _collect(result: Iterable[bytes], response: Response) -> None:
 
 
 async def _stream(file: IO[bytes], transport: Any) -> None:
-    """Send a long answer piece by piece; a client that stops reading is left after a while."""
+    """Send a long answer piece by piece; a client that stops reading is left after a while. Raises nothing."""
     with file:
-        while chunk := file.read(CHUNK):
-            async with asyncio.timeout(SEND_SECONDS):
-                await transport.send_bytes(chunk)
+        try:
+            while chunk := file.read(CHUNK):
+                async with asyncio.timeout(SEND_SECONDS):
+                    await transport.send_bytes(chunk)
+        except (TimeoutError, ProtocolClosed):
+            pass  # the client went away
+        except Exception:
+            log.exception("a long answer broke off")
 
 
 def environ_of(scope: Any) -> WSGIEnvironment:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import BytesIO
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.util import FileWrapper
 
 from innkeeper.doors import rsgi
 
@@ -21,11 +23,24 @@ class Counting(rsgi.Application):
         await super().__rsgi__(scope, protocol)
 
 
+class Breaking(BytesIO):
+    """A file of which only the first part can be read."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size) or self._broken()
+
+    def _broken(self) -> bytes:
+        raise OSError("the disk is gone")
+
+
 def fail(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer `/by-loop` and nothing else."""
+    """Answer `/by-loop`, begin to answer `/breaking`, and nothing else."""
     if environ["PATH_INFO"] == "/by-loop":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [str(Counting.by_loop).encode()]
+    if environ["PATH_INFO"] == "/breaking":
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "100000")])
+        return FileWrapper(Breaking(b"." * rsgi.CHUNK))
     raise RuntimeError("not for clients")
 
 

@@ -339,3 +339,7 @@ def test_short_requests_pass_the_loop_by_and_failing_ones_leave_no_room_taken(tm
         assert server.raw(b"POST /by-loop HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nslow").startswith(
             b"HTTP/1.1 408"
         )
+        with pytest.raises(http.client.IncompleteRead), closing(server.connection()) as connection:
+            connection.request("GET", "/breaking")
+            connection.getresponse().read()
+    assert "a long answer broke off" in (tmp_path / "log").read_text()
