@@ -63,7 +63,10 @@ def fresh_database(folder: Path) -> Iterator[str]:
         try:
             yield urlsplit(url)._replace(path=f"/{name}").geturl()
         finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            # Not WITH (FORCE): that is refused while the server's own vacuum looks at the database.
+            sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = user"
+            connection.execute(sessions, (name,))
+            connection.execute(f'DROP DATABASE "{name}"')
 
 
 class Panel:
