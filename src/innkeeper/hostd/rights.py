@@ -237,7 +237,7 @@ def set_rights(
 
     Raises: RightsRefusedError, MetadataError, RuleError, OSError.
     """
-    with running.locked(Layout.of(instance), f"hosting-{request.account.domain}"):
+    with running.locked(Layout.of(instance), hosting.lock_of(request.account.domain)):
         place = place_of(instance, request.account, request.path)
         if code := critical(place, told["uid"]):
             raise RightsRefusedError(code)
@@ -275,7 +275,7 @@ def undo(instance: Instance, request: UndoRights, tell: Tell) -> dict[str, Any]:
 
     Raises: RightsRefusedError, MetadataError, JournalError, OSError.
     """
-    with running.locked(Layout.of(instance), f"hosting-{request.account.domain}"):
+    with running.locked(Layout.of(instance), hosting.lock_of(request.account.domain)):
         place = place_of(instance, request.account, request.path)
         folder, about = journal.find_run(place.layout.runs, request.run)
         root = str(place.layout.vhosts / place.domain)

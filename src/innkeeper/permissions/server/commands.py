@@ -234,7 +234,7 @@ def _adopt(scope: drift.Scope, arguments: argparse.Namespace) -> int:
     elif file:
         out(f"{file} was changed and says now what {printing.printable(str(arguments.path))} has")
     else:
-        out(f"{arguments.path} is as the rules say")
+        out(f"{printing.printable(str(arguments.path))} is as the rules say")
     return printing.IN_ORDER
 
 
