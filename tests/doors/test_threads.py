@@ -73,3 +73,31 @@ def test_a_thread_that_rests_closes_its_connection_and_serves_on(monkeypatch: py
     assert answer_of(pool, connect)
     assert rested.wait(20)
     assert answer_of(pool, is_connected) is False
+
+
+def test_work_that_fails_and_a_connection_that_cannot_be_given_back_end_no_thread(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise OSError("the client is gone")
+
+    monkeypatch.setattr(threads, "REST", 0.01)
+    monkeypatch.setattr(threads, "_give_back", fail)
+    pool = Threads("test", 1)
+    pool.submit(fail)
+    pool.submit(fail)
+    assert answer_of(pool, lambda: threading.current_thread().name) == "test-1"
+    settled(pool, 1)
+    assert "the client is gone" in caplog.text
+
+
+def test_a_thread_that_cannot_be_started_is_started_for_the_next_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    pool = Threads("test", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="new thread"):
+            pool.submit(lambda: None)
+    assert answer_of(pool, lambda: threading.current_thread().name) == "test-1"

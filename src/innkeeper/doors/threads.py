@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +15,7 @@ REST = 2.0
 """A thread without work for so many seconds gives back what it keeps."""
 
 _libc = ctypes.CDLL(None)
+log = logging.getLogger(__name__)
 
 Work = Callable[[], None]
 Seat = SimpleQueue[Work]
@@ -36,15 +38,15 @@ class Threads:
         self._lock = threading.Lock()
 
     def submit(self, work: Work) -> None:
-        """Have one of the threads do it. `work` deals with its own errors."""
+        """Have one of the threads do it. What `work` raises is logged and heard of by nobody."""
         with self._lock:
             if self._idle:
                 seat = self._idle.pop()
             elif self._started < self._most:
-                self._started += 1
                 seat = SimpleQueue()
-                name = f"{self._name}-{self._started}"
+                name = f"{self._name}-{self._started + 1}"
                 threading.Thread(target=self._serve, args=(seat,), name=name, daemon=True).start()
+                self._started += 1
             else:
                 self._waiting.append(work)
                 return
@@ -55,15 +57,23 @@ class Threads:
             try:
                 work = seat.get(timeout=REST)
             except Empty:
-                _give_back()
+                _do(_give_back)
                 work = seat.get()
-            work()
+            _do(work)
             del work
             with self._lock:
                 if self._waiting:
                     seat.put(self._waiting.popleft())
                 else:
                     self._idle.append(seat)
+
+
+def _do(work: Work) -> None:
+    """Nothing ends the thread: there are few, and nobody starts another in its place."""
+    try:
+        work()
+    except Exception:
+        log.exception("a thread's work failed")
 
 
 def _give_back() -> None:
