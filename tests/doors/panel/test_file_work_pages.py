@@ -139,7 +139,9 @@ def test_work_is_stopped_but_rules_are_not(
     put(machine, top / "a", b"1")
     change(browser, site, "pack", "a")
     (work,) = FileWork.objects.all()
-    assert browser.post(f"/files/{site.pk}/work/{work.pk}/stop/").status_code == 302
+    for _ in range(2):
+        assert browser.post(f"/files/{site.pk}/work/{work.pk}/stop/").status_code == 302
+    assert [name for name, _ in audit()] == ["files.pack", "files.stop"], "pressed twice, done once"
     file_work_task.call(work.pk)
     assert "It was stopped. Nothing of it stays." in page(browser, site, "work/")
     assert [path.name for path in top.iterdir()] == ["a"]

@@ -152,7 +152,7 @@ def stop(actor: Actor, files: SiteFiles, work_id: int) -> None:
     if work.op in RIGHTS:
         raise NotAllowed("Rules are applied to the end, so that no part of the files has others. Undo it then.")
     with Operation(actor, "files.stop") as operation:
-        if FileWork.objects.filter(pk=work.pk, ended_at=None).update(is_stopped=True):
+        if FileWork.objects.filter(pk=work.pk, ended_at=None, is_stopped=False).update(is_stopped=True):
             operation.audit("files", files.site.pk, files.site.name, f"{NAMES[work.op]}: {work.detail}")
 
 
