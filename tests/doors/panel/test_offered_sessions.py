@@ -75,6 +75,22 @@ def test_a_token_is_no_session_itself_and_stands_in_no_row(provider: Actor, alic
     assert token not in (row.session_key, str(row.get_decoded()))
 
 
+def test_a_browser_that_enters_gets_a_key_that_nobody_knew(
+    provider: Actor, alice: Account, charlie: Account, log_in: Callable[..., Client]
+) -> None:
+    cookie = settings.SESSION_COOKIE_NAME
+    for client in (log_in("charlie"), Client()):
+        token = offer_session(provider, "alice", HOME, "")
+        if cookie not in client.cookies:
+            client.cookies[cookie] = token
+        before = client.cookies[cookie].value
+        assert client.head(ENTRY, {"PLESKSESSID": token}).status_code == 405, "who only looks does not use it up"
+        assert enter(token, client)[1] == 302
+        assert client.cookies[cookie].value not in (before, token)
+        assert [each.login for each in open_sessions()] == ["alice"], "what the browser had before has ended"
+        client.post("/logout/")
+
+
 def test_an_offer_that_cannot_be_kept_is_none_and_on_no_record(
     provider: Actor, alice: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
