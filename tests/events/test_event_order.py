@@ -13,9 +13,11 @@ from django.db import connection
 from handler_world import ADMINISTRATOR
 
 from innkeeper.accounts.operations import CustomerChanges, update_customer
+from innkeeper.accounts.preferences import set_color_scheme
 from innkeeper.core.models import OutboxEvent
 from innkeeper.hosting.operations import (
     create_ftp_account,
+    create_site,
     create_web_user,
     create_webspace,
     update_ftp_account,
@@ -28,6 +30,7 @@ from innkeeper.hosting.requests import (
     FTPAccountChanges,
     HostingSettings,
     NewFTPAccount,
+    NewSite,
     NewWebspace,
     NewWebUser,
     SiteChanges,
@@ -64,12 +67,13 @@ def at_once(change: Callable[[int], object]) -> None:
     assert not failures
 
 
-def chain(event: str, parameter: str) -> None:
-    """Each event begins where the one before ended."""
+def chain(event: str, *parameters: str) -> None:
+    """Each event begins where the one before ended, and none of them is missing."""
     rows = [json.loads(row.parameters) for row in OutboxEvent.objects.filter(event=event).order_by("pk")]
-    assert len(rows) == WRITERS * CHANGES
+    assert len(rows) >= WRITERS * CHANGES
     for before, after in pairwise(rows):
-        assert after[f"old_{parameter}"] == before[f"new_{parameter}"]
+        for name in parameters:
+            assert after[f"old_{name}"] == before[f"new_{name}"]
 
 
 def test_each_event_of_an_object_begins_where_the_one_before_ended() -> None:
@@ -117,3 +121,34 @@ def test_so_do_those_of_hosting_and_mail() -> None:
 
     at_once(lambda n: update_accounts(actor, quota(n)))
     chain("mailname_update", "mailbox_quota")
+
+
+def test_so_do_those_of_subdomains_forwarding_identifiers_and_preferences() -> None:
+    actor = replace(ADMINISTRATOR, account_id=make_account("admin", kind="admin").pk)
+    login = HostingSettings("vrt_hst", {"ftp_login": "bakery", "ftp_password": PASSWORD})
+    space = create_webspace(actor, NewWebspace("bakery.example", hosting=login)).pk
+    shop = create_site(actor, NewSite("shop", parent_id=space)).pk
+    elsewhere = HostingSettings("std_fwd", url="http://first.example/")
+    moved = create_site(actor, NewSite("moved.example", space, hosting=elsewhere)).pk
+
+    at_once(lambda n: update_site(actor, shop, SiteChanges(name=f"n{n}.bakery.example")))
+    chain("subdomain_update", "subdomain_name")
+    at_once(lambda n: update_site(actor, moved, SiteChanges(hosting=replace(elsewhere, url=f"http://n{n}.example/"))))
+    chain("forwarding_update", "url")
+
+    at_once(lambda _: update_webspace(actor, space, WebspaceChanges(new_guid=True)))
+    chain("domain_guid", "guid")
+    OutboxEvent.objects.filter(event="domain_guid").delete()
+    at_once(lambda _: update_site(actor, moved, SiteChanges(new_guid=True)))
+    chain("domain_guid", "guid")
+    ines = make_account("ines")
+    at_once(lambda _: update_customer(actor, ines.pk, CustomerChanges(new_guid=True)))
+    chain("client_guid", "guid")
+
+    def prefer(n: int) -> None:
+        """By two operations on one object."""
+        update_customer(actor, ines.pk, CustomerChanges(contact={"locale": f"{chr(ord('a') + n)}z"}))
+        set_color_scheme(replace(ADMINISTRATOR, account_id=ines.pk, login="ines"), ("light", "dark")[n % 2])
+
+    at_once(prefer)
+    chain("client_preferences_update", "interface_language", "interface_skin")
