@@ -247,13 +247,30 @@ def test_pages_orders_and_unfinished_uploads(files: Files, root: Path) -> None:
     assert [entry.name for entry in page.entries] == ["4.txt", "3.txt"]
 
 
-def test_an_upload_that_nobody_ends_is_shown_after_a_day(files: Files, root: Path) -> None:
+def test_what_nobody_ended_for_a_day_is_shown_and_swept_away_by_the_next_upload(
+    files: Files, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    httpdocs = root / "httpdocs"
+    old = f".upload-{files.begin_upload(('httpdocs',))}"
+    os.utime(httpdocs / old, (0, 0))  # as a copy of an old file has it while the rest is copied
+    assert names(files, "httpdocs") == []
+    upload(files, ("httpdocs",), "a.txt", b"")
+    assert (httpdocs / old).exists()
+    half = httpdocs / f".upload-{'0' * 32}"
+    half.mkdir()
+    (half / "deep").mkdir()
+    own = httpdocs / ".upload-mine"
+    own.touch()
+    (root / f".upload-{'1' * 32}").touch()  # root's: the account may not, and its upload goes on
+    for path in (half, half / "deep", own):
+        shutil.chown(path, httpdocs.owner(), httpdocs.group())
+    monkeypatch.setattr(hostd_files, "UNFINISHED_S", 0.0)
+    assert names(files, "httpdocs") == [half.name, old, own.name, "a.txt"]
     token = files.begin_upload(("httpdocs",))
-    assert names(files, "httpdocs") == []
-    os.utime(root / "httpdocs" / f".upload-{token}", (0, 0))
-    assert names(files, "httpdocs") == [f".upload-{token}"]
-    files.trash(("httpdocs",), [f".upload-{token}"])
-    assert names(files, "httpdocs") == []
+    assert names(files, "httpdocs") == [f".upload-{token}", own.name, "a.txt"]
+    assert {"/".join(each.path) for each in files.trashed(0)[0]} == {f"httpdocs/{half.name}", f"httpdocs/{old}"}
+    assert refusal(files.begin_upload, ()) == "denied"
+    assert (root / f".upload-{'1' * 32}").exists()
 
 
 def test_names_that_are_no_text_are_told_and_reached(files: Files, root: Path) -> None:

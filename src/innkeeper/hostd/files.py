@@ -42,13 +42,15 @@ from innkeeper.hostd.file_requests import (
     Unpack,
     WriteUpload,
 )
-from innkeeper.hostd.folders import described, entry, exchange, is_there, move, opened, readable, take_rights
+from innkeeper.hostd.folders import described, entry, exchange, is_there, move, names_in, opened, readable, take_rights
 from innkeeper.hostd.removal import remove
 from innkeeper.hostd.selection import Bounds, Count, TooLargeError, counted
 from innkeeper.hostd.unpack import BadArchiveError, unpack
 
 MAX_LISTED = 50_000
 UNFINISHED_S = 24 * 3600
+"""What has a name for the unfinished and was not touched for so long was left by somebody who was killed."""
+
 SECONDS = 10.0
 LONG_SECONDS = 1_800.0
 DOWNLOAD_SECONDS = 25.0
@@ -144,8 +146,7 @@ def _list(root: int, request: ListFolder) -> Answer:
                 break
             with contextlib.suppress(FileNotFoundError):  # it went while we looked
                 st = item.stat(follow_symlinks=False)
-                # One that nobody has ended for a day never will be: it is shown, so that it can be removed.
-                if not UPLOAD.fullmatch(name) or st.st_mtime < time.time() - UNFINISHED_S:
+                if not UPLOAD.fullmatch(name) or _is_left_over(st):
                     found.append((name, st))
         found.sort(key=lambda pair: _ORDERS[request.order](*pair), reverse=request.descending)
         found.sort(key=lambda pair: not stat.S_ISDIR(pair[1].st_mode))
@@ -179,11 +180,29 @@ def _download(root: int, request: Download) -> Answer:
         return described(folder, request.path[-1], st), (fd,)
 
 
+def _is_left_over(st: os.stat_result) -> bool:
+    """Whether nobody will end what has a name for the unfinished: it is shown then, and swept away.
+
+    A copy has the times of its original but for this one, which nobody sets.
+    """
+    return st.st_ctime < time.time() - UNFINISHED_S
+
+
 def _begin_upload(root: int, request: BeginUpload) -> Answer:
     token = secrets.token_hex(16)
     with opened(root, request.path) as folder:
+        _sweep(root, folder, request.path)
         os.close(os.open(_hidden(token), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder))
     return token, ()
+
+
+def _sweep(root: int, folder: int, path: tuple[str, ...]) -> None:
+    """Move to the trash what uploads, copies and archives left in a folder when they were killed."""
+    with contextlib.suppress(OSError), readable(folder) as fd:
+        for name in filter(UPLOAD.fullmatch, names_in(fd)):
+            with contextlib.suppress(OSError):
+                if _is_left_over(os.stat(name, dir_fd=folder, follow_symlinks=False)):
+                    trash.put(root, folder, name, (*path, name))
 
 
 def _write_upload(root: int, request: WriteUpload) -> Answer:
