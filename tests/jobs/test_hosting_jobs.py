@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from django.utils import timezone
 
 from innkeeper.accounts.models import Account
 from innkeeper.core.actor import Actor, ActorKind
+from innkeeper.core.errors import NotFound
+from innkeeper.core.models import AuditEntry
 from innkeeper.hostd import trees
 from innkeeper.hostd.client import Made
 from innkeeper.hostd.hosting_accounts import Spec
-from innkeeper.hosting.models import PlacedTree, PlacedUser
+from innkeeper.hosting.models import PlacedTree, PlacedUser, Site, WebUser
 from innkeeper.hosting.operations import (
     create_ftp_account,
     create_site,
@@ -25,9 +28,11 @@ from innkeeper.hosting.operations import (
     remove_site,
     remove_web_user,
     remove_webspace,
+    restore_files,
     update_site,
     update_webspace,
 )
+from innkeeper.hosting.operations import trees as operations_on_trees
 from innkeeper.hosting.requests import (
     HostingSettings,
     NewFTPAccount,
@@ -117,8 +122,14 @@ class Machine:
                 found[str(folder.relative_to(self.vhosts))] = mark.read_text().strip()
         return found
 
+    def graves(self) -> list[trees.Grave]:
+        return trees.graves_of(self.vhosts)
+
+    def restore_tree(self, account: Spec, grave: str) -> None:
+        self._step(lambda: trees.restore(self.vhosts, account, grave, {}))
+
     @property
-    def graves(self) -> list[str]:
+    def buried(self) -> list[str]:
         return sorted(path.name.partition("-")[0] for path in (self.vhosts / trees.GRAVES).iterdir() if path.is_dir())
 
 
@@ -126,6 +137,7 @@ class Machine:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     found = Machine(tmp_path / "vhosts")
     monkeypatch.setattr(hosting, "services", lambda: found)
+    monkeypatch.setattr(operations_on_trees, "services", lambda: found)
     return found
 
 
@@ -165,14 +177,65 @@ def test_a_webspace_is_placed_and_leaves_nothing_behind(admin: Actor, machine: M
     remove_site(admin, shop)
     place_hosting_task.call([pk])
     assert machine.accounts == {"rolls.example": f"s{pk}"}
-    assert machine.graves == [f"d{shop}", f"u{petr}"]
+    assert machine.buried == [f"d{shop}", f"u{petr}"]
     assert machine.users == {f"s{pk}", f"s{pk}-web", f"f{team}"}
     remove_webspace(admin, pk)
     place_all_hosting.call()
     assert machine.accounts == {} and machine.users == set()
     assert not PlacedTree.objects.exists() and not PlacedUser.objects.exists()
     hosting.empty_tree_graves.call()
-    assert len(machine.graves) == 3  # they are kept for some days
+    assert len(machine.buried) == 3  # they are kept for some days
+
+
+def test_what_was_removed_with_a_domain_comes_back_with_it(
+    admin: Actor, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*users: str) -> int:
+        pk = webspace(admin, "bakery.example", "bakery")
+        for login in users:
+            create_web_user(admin, NewWebUser(pk, login))
+        for name in ("shop", "blog"):
+            create_site(admin, NewSite(name, parent_id=pk, hosting=VIRTUAL))
+        place_hosting_task.call([pk])
+        return pk
+
+    def pages() -> dict[str, str]:
+        return {str(path.parent.relative_to(top)): path.read_text() for path in sorted(top.rglob("page"))}
+
+    top = machine.vhosts / "bakery.example"
+    old = make("petr", "olga", "anna")
+    remove_web_user(admin, WebUser.objects.get(login="anna").pk)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time_ns", lambda: 1_000_000_000 * 10**9)
+        place_hosting_task.call([old])
+    for folder in (
+        "httpdocs",
+        "subdomains/shop/httpdocs",
+        "subdomains/blog/httpdocs",
+        "web_users/petr",
+        "web_users/olga",
+    ):
+        (top / folder / "page").write_text("old")
+    remove_webspace(admin, old)
+    place_hosting_task.call([old])
+    new = make("petr", "anna")
+    (top / "web_users/petr/page").write_text("new")
+    remove_site(admin, Site.objects.get(name="blog.bakery.example").pk)
+    place_hosting_task.call([new])
+    Job.objects.all().delete()
+    done = restore_files(admin, new, [f"s{new}"])
+    assert done.tree.account.id == old
+    assert [tree.folder for tree in done.along] == ["bakery.example/subdomains/shop", "bakery.example/web_users/petr"]
+    assert [tree.folder for tree in done.waiting] == ["bakery.example/subdomains/blog", "bakery.example/web_users/olga"]
+    assert AuditEntry.objects.filter(operation="site.restore").count() == 3
+    for job in Job.objects.filter(task__endswith="restore_tree_task"):
+        hosting.restore_tree_task.call(*json.loads(job.arguments)[0])
+    # Anna's files went before the domain did, on purpose.
+    assert pages() == {"httpdocs": "old", "subdomains/shop/httpdocs": "old", "web_users/petr": "old"}
+    anna = WebUser.objects.get(login="anna").pk
+    with pytest.raises(NotFound, match="No files of no-such"):
+        restore_files(admin, new, [f"u{anna}"], "no-such")
+    assert not restore_files(admin, new, [f"u{anna}"]).along
 
 
 def test_hosting_that_ends_and_begins_again_begins_empty(admin: Actor, machine: Machine) -> None:

@@ -112,10 +112,17 @@ def test_a_packet_makes_users_and_folders_and_removal_takes_them_away(instance: 
     wait_for("the name has a tree again", (moved / ".security").exists)
     page = moved / "httpdocs" / "index.html"
     assert not page.exists()
+    web_user_again = f"<webuser><add>{xml('site-id', again)}{xml('login', petr.name)}</add></webuser>"
+    web_user = int(instance.panel.results(web_user_again, "1.6.9.0")[0].findtext("id") or 0)
     listed = instance.command("site", "removed", "--json")
     assert grave.name in listed.stdout
-    instance.command("site", "restore", moved.name)
+    told = instance.command("site", "restore", moved.name).stdout
+    assert f"with them those of {moved.name}/web_users/{petr.name}\n" in told
+    assert f"not those of {moved.name}/subdomains/shop, which has no account now" in told
     wait_for("the files are back", page.exists)
+    own = moved / "web_users" / petr.name / "index.html"
+    wait_for("so are the web user's", own.exists)
+    wait_for("which are his again", lambda: own.stat().st_uid == user_number(instance, f"u{web_user}"))
     wait_for("and are those of the new account", lambda: page.stat().st_uid == user_number(instance, f"s{again}"))
     wait_for("who has the rights of a new file", lambda: writes(instance, f"s{again}", page))
     assert not writes(instance, f"s{again}-web", page)

@@ -5,7 +5,13 @@ from innkeeper.hosting.operations.ftp_accounts import create_ftp_account, remove
 from innkeeper.hosting.operations.removal import remove_site, remove_webspace, remove_webspaces
 from innkeeper.hosting.operations.sites import create_site, update_site
 from innkeeper.hosting.operations.status import inherit_status
-from innkeeper.hosting.operations.trees import removed_trees, restore_files, set_hosting_retention
+from innkeeper.hosting.operations.trees import (
+    RemovedTree,
+    Restored,
+    removed_trees,
+    restore_files,
+    set_hosting_retention,
+)
 from innkeeper.hosting.operations.web_users import (
     create_web_user,
     remove_web_user,
@@ -15,6 +21,8 @@ from innkeeper.hosting.operations.web_users import (
 from innkeeper.hosting.operations.webspaces import create_webspace, update_webspace
 
 __all__ = [
+    "RemovedTree",
+    "Restored",
     "create_ftp_account",
     "create_site",
     "create_web_user",

@@ -51,8 +51,21 @@ def show(options: Namespace, command: str, arguments: dict[str, Any]) -> int:
 def restored(options: Namespace, kind: str, key: str) -> int:
     """Bring files of a removed account back, and say from when they are."""
     arguments = {key: getattr(options, key)} | ({"grave": options.grave} if options.grave else {})
-    done = f"the files of {{{key}}} that were removed at {{removed_at}} come back; what was there is kept like them"
-    return change(options, f"{kind}.restore", arguments, done)
+    result = ask(options.state, {"command": f"{kind}.restore", "arguments": arguments, "plan": options.plan})
+    if options.plan:
+        output.plan(result, as_object=options.json)
+    elif options.json:
+        output.as_json(result)
+    else:
+        removed_at = result["removed_at"]
+        output.line(f"the files of {result[key]} that were removed at {removed_at} come back; what was there is kept")
+        for tree in result["along"]:
+            output.line(f"with them those of {tree['folder']}")
+        for tree in result["waiting"]:
+            output.line(
+                f"not those of {tree['folder']}, which has no account now: make it, restore --from {tree['grave']}"
+            )
+    return 0
 
 
 def restoring(key: str, what: str) -> Callable[[Parser], None]:

@@ -256,7 +256,17 @@ def restore_site(request: Request) -> Result:
         raise InvalidValue(f"{site.name} has no webspace, so it has no files.", field="name")
     grave = request.optional_text("grave")
     found = hosting.restore_files(request.actor, site.webspace_id, (f"s{site.pk}", f"d{site.pk}"), grave)
-    return {"name": site.name, "grave": found.grave, "removed_at": found.removed_at.isoformat()}
+    return {"name": site.name, **restored(found)}
+
+
+def restored(found: hosting.Restored) -> Result:
+    """What comes back, and what could."""
+    return {
+        "grave": found.tree.grave,
+        "removed_at": found.tree.removed_at.isoformat(),
+        "along": [{"folder": tree.folder, "grave": tree.grave} for tree in found.along],
+        "waiting": [{"folder": tree.folder, "grave": tree.grave} for tree in found.waiting],
+    }
 
 
 def removed_sites(request: Request) -> Result:
@@ -265,7 +275,7 @@ def removed_sites(request: Request) -> Result:
         [
             {
                 "grave": tree.grave,
-                "kind": tree.kind,
+                "kind": tree.account.kind,
                 "folder": tree.folder,
                 "removed_at": tree.removed_at.isoformat(),
                 "kept_until": tree.kept_until.isoformat(),

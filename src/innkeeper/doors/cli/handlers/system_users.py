@@ -6,7 +6,7 @@ from typing import Any
 
 from innkeeper.core.errors import InvalidValue, NotFound
 from innkeeper.doors.cli.handlers import Handler, Request, Result
-from innkeeper.doors.cli.handlers.hosting import key
+from innkeeper.doors.cli.handlers.hosting import key, restored
 from innkeeper.hosting import catalogue
 from innkeeper.hosting import operations as hosting
 from innkeeper.hosting.models import FTPAccount, Site, WebUser
@@ -179,7 +179,7 @@ def restore_web_user(request: Request) -> Result:
     if site.webspace_id is None:
         raise NotFound("Web user does not exist")
     found = hosting.restore_files(request.actor, site.webspace_id, (f"u{user.pk}",), request.optional_text("grave"))
-    return {"login": user.login, "grave": found.grave, "removed_at": found.removed_at.isoformat()}
+    return {"login": user.login, **restored(found)}
 
 
 def list_web_users(request: Request) -> Result:
