@@ -12,9 +12,11 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from innkeeper.accounts.models import Account
+from innkeeper.hostd.hosting_accounts import Spec
 from innkeeper.hosting.models import FileWork, Site
 from tests.browser.test_panel import LOOKS, violations
 from tests.hosted import Hosted, hosting_machine
+from tests.jobs.test_hosting_jobs import Machine
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes a system user: run as root")
 Open = Callable[..., Page]
@@ -134,6 +136,42 @@ def test_no_page_of_files_scrolls_sideways_on_a_phone(path: str, open_page: Open
     page = open_page("alice", width=320)
     page.goto("/files/" + path.format(site.pk))
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS if SHOTS else (LOOKS[0], LOOKS[3]))
+def test_files_of_removed_sites_are_found_and_given_back(
+    scheme: str, width: int, open_page: Open, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(tmp_path / "vhosts")
+    monkeypatch.setattr("innkeeper.hosting.operations.trees.services", lambda: machine)
+    Site.objects.filter(pk=site.pk).update(hosting_type=Site.Hosting.VIRTUAL)
+    old = Spec("domain", 900, 900, 900, site.ascii_name)
+    gone = [
+        Spec("webuser", 901, 900, 900, site.ascii_name, "petr"),
+        Spec("subdomain", 902, 900, 900, site.ascii_name, "a-rather-long-name-of-a-shop"),
+        old,
+    ]
+    machine.ensure_trees(gone[::-1])
+    machine.bury_trees(gone)
+    page = open_page("admin", scheme=scheme, width=width)
+    found = []
+    page.goto("/files/?all=1")
+    page.get_by_role("main").get_by_role("link", name="Removed").click()
+    expect(page.get_by_text("Create it again to restore them")).to_have_count(2)
+    look(page, "removed", scheme, width)
+    found += violations(page)
+    page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_text("come back in a moment")).to_be_visible()
+    look(page, "restored", scheme, width)
+    found += violations(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto("/settings/")
+    look(page, "settings", scheme, width)
+    found += violations(page)
+    page.goto("/files/removed/?q=nobody")
+    look(page, "removed-none", scheme, width)
+    found += violations(page)
+    assert found == []
 
 
 def test_files_go_up_in_parts_with_progress(open_page: Open, site: Site, root: Path, tmp_path: Path) -> None:

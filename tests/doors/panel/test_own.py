@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from innkeeper.accounts.models import Account
+from innkeeper.core.models import AuditEntry
 from innkeeper.core.passwords import verify_mail
 from innkeeper.core.serversettings import read_setting
 from innkeeper.jobs.models import Job
@@ -137,19 +138,24 @@ def test_a_refused_password_of_an_owner_changes_nothing(
     log_in("alice")
 
 
-def test_the_administrator_says_how_long_removed_mail_is_kept(alice: Account, log_in: LogIn) -> None:
+def test_the_administrator_says_how_long_mail_and_files_of_the_removed_are_kept(alice: Account, log_in: LogIn) -> None:
     client = log_in("admin")
-    assert 'value="14"' in text_of(client.get("/settings/"))
-    assert client.post("/settings/server/", {"mail_retention_days": "30"}).status_code == 302
-    assert 'value="30"' in text_of(client.get("/settings/"))
+    names = ["mail_retention_days", "hosting_retention_days"]
+    assert all(f'value="{days}"' in text_of(client.get("/settings/")) for days in (14, 7))
+    assert client.post("/settings/server/", {names[0]: "30", names[1]: "60"}).status_code == 302
+    assert all(f'value="{days}"' in text_of(client.get("/settings/")) for days in (30, 60))
+    recorded = AuditEntry.objects.count()
+    assert client.post("/settings/server/", {names[0]: "30", names[1]: "60"}).status_code == 302
     for wrong in ("0", "4000", "some", ""):
-        response = client.post("/settings/server/", {"mail_retention_days": wrong})
-        assert response.status_code == 422
-        assert 'id="id_mail_retention_days_error"' in text_of(response)
-    assert read_setting("mail_retention_days") == "30"
+        for name, other in (names, names[::-1]):
+            response = client.post("/settings/server/", {name: wrong, other: "20"})
+            assert response.status_code == 422
+            assert f'id="id_{name}_error"' in text_of(response) and f'id="id_{other}_error"' not in text_of(response)
+    assert [read_setting(name) for name in names] == ["30", "60"], "all or none"
+    assert AuditEntry.objects.count() == recorded
     customer = log_in("alice")
-    assert "mail_retention_days" not in text_of(customer.get("/settings/"))
-    assert customer.post("/settings/server/", {"mail_retention_days": "1"}).status_code == 403
+    assert not any(name in text_of(customer.get("/settings/")) for name in names)
+    assert customer.post("/settings/server/", {names[0]: "1", names[1]: "1"}).status_code == 403
 
 
 def test_health_is_for_the_administrator_and_shows_what_is_late_first(alice: Account, log_in: LogIn) -> None:

@@ -11,6 +11,7 @@ from innkeeper.core.errors import Failed, NotAllowed, NotFound
 from innkeeper.core.operation import Operation
 from innkeeper.core.serversettings import check_settings, read_setting, write_settings
 from innkeeper.hostd.hosting_accounts import Spec
+from innkeeper.hosting.models import Site
 from innkeeper.hosting.placement import RETENTION, hosting_accounts
 from innkeeper.jobs.effects import restore_tree
 from innkeeper.jobs.services import services
@@ -31,6 +32,13 @@ class RemovedTree:
     @property
     def folder(self) -> str:
         return "/".join(self.account.folder)
+
+    @property
+    def name(self) -> str:
+        """How people call it, as the list of sites with files does."""
+        account = self.account
+        names = {"domain": account.domain, "subdomain": f"{account.name}.{account.domain}"}
+        return names.get(account.kind, f"{account.name}@{account.domain}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,15 @@ def removed_trees(actor: Actor) -> list[RemovedTree]:
         removed = datetime.fromtimestamp(grave.buried_at, UTC)
         found.append(RemovedTree(grave.name, spec, removed, removed + kept))
     return found
+
+
+def places_of(trees: Sequence[RemovedTree]) -> dict[str, Spec]:
+    """The accounts that have the places of removed ones now, by the names of the graves."""
+    domains = {tree.account.domain for tree in trees}
+    webspaces = Site.objects.filter(ascii_name__in=domains).exclude(webspace=None).values_list("webspace_id", flat=True)
+    places = {spec.folder: spec for spec in hosting_accounts(set(webspaces))}
+    found = ((tree, places.get(tree.account.folder)) for tree in trees)
+    return {tree.grave: spec for tree, spec in found if spec is not None and spec.kind == tree.account.kind}
 
 
 def restore_files(actor: Actor, webspace_id: int, keys: Sequence[str], grave: str | None = None) -> Restored:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -18,13 +19,21 @@ from innkeeper.core.errors import Refused
 from innkeeper.core.serversettings import read_setting
 from innkeeper.doors.panel.forms import PasswordForm, refusal_text
 from innkeeper.doors.panel.visitor import PanelRequest, for_administrator, for_owners, refresh_session
-from innkeeper.mail.operations import RETENTION, set_retention
+from innkeeper.hosting.operations import set_hosting_retention
+from innkeeper.hosting.placement import RETENTION as HOSTING
+from innkeeper.mail.operations import RETENTION as MAIL
+from innkeeper.mail.operations import set_retention
 
 SCHEMES = [
     ("auto", gettext_lazy("Like my system")),
     ("light", gettext_lazy("Light")),
     ("dark", gettext_lazy("Dark")),
 ]
+
+
+DAYS = {"inputmode": "numeric", "autocomplete": "off", "maxlength": "4"}
+SERVER = {MAIL: set_retention, HOSTING: set_hosting_retention}
+"""What sets each setting of the server."""
 
 
 class LookForm(forms.Form):
@@ -39,7 +48,14 @@ class ServerForm(forms.Form):
     mail_retention_days = forms.IntegerField(
         label=gettext_lazy("Days to keep the mail of removed accounts"),
         help_text=gettext_lazy("Until then an account can be brought back. Counts for what is removed from now on."),
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "maxlength": "4"}),
+        widget=forms.TextInput(attrs=DAYS),
+    )
+    hosting_retention_days = forms.IntegerField(
+        label=gettext_lazy("Days to keep the files of removed sites"),
+        help_text=gettext_lazy(
+            "Until then they can be given back, those of subdomains and web users too. Counts for all that is kept now."
+        ),
+        widget=forms.TextInput(attrs=DAYS),
     )
 
 
@@ -55,7 +71,7 @@ def _page(request: PanelRequest, bound: forms.Form | None = None) -> HttpRespons
         "section": "settings",
         "look": form(LookForm, color_scheme=visitor.color_scheme),
         "form": form(PasswordForm),
-        "server": request.actor.is_administrator and form(ServerForm, mail_retention_days=read_setting(RETENTION)),
+        "server": request.actor.is_administrator and form(ServerForm, **{name: read_setting(name) for name in SERVER}),
     }
     return render(request, "panel/settings.html", context, status=422 if bound is not None and bound.errors else 200)
 
@@ -101,13 +117,17 @@ def password(request: PanelRequest) -> HttpResponse:
 @require_POST
 @for_administrator
 def server(request: PanelRequest) -> HttpResponse:
-    """Change settings of the server."""
+    """Change settings of the server, all or none."""
     form = ServerForm(request.POST)
     if form.is_valid():
-        try:
-            set_retention(request.actor, str(form.cleaned_data["mail_retention_days"]))
-        except Refused as refusal:
-            form.add_error("mail_retention_days", refusal_text(refusal))
+        with transaction.atomic():
+            for name, setting in SERVER.items():
+                try:
+                    if (days := str(form.cleaned_data[name])) != read_setting(name):
+                        setting(request.actor, days)
+                except Refused as refusal:
+                    form.add_error(name, refusal_text(refusal))
+            transaction.set_rollback(not form.is_valid())
     if form.errors:
         return _page(request, form)
     messages.success(request, _("Saved."))
