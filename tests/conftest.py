@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+from innkeeper.core.settings import postgresql_settings, sqlite_settings
+from tests.databases import Databases, drop_templates
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """Makes databases with all tables."""
+    own = tmp_path_factory.getbasetemp()
+    return Databases(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    databases: Databases,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[None]:
+    """On SQLite it is a file, as in the product: threads and the writer's lock act alike there."""
+    with databases.fresh(tmp_path_factory.mktemp("database"), "empty") as address:
+        settings_of = sqlite_settings if connection.vendor == "sqlite" else postgresql_settings
+        connection.settings_dict["NAME"] = settings_of(address)["NAME"]
+        yield
+        with django_db_blocker.unblock():
+            connection.close()
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _database_in_a_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """SQLite tests run on a file of their own, as the product does: threads and the writer's lock act alike there."""
-    database = settings.DATABASES["default"]
-    if database["ENGINE"].endswith("sqlite3"):
-        folder = tmp_path_factory.mktemp("database")
-        database.setdefault("TEST", {})["NAME"] = str(folder / "panel.sqlite3")
+def _files(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings.INNKEEPER_FILES = tmp_path_factory.mktemp("files")
-    yield
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """The workers have ended by now."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        drop_templates()
 
 
 @pytest.fixture(autouse=True)

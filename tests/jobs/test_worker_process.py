@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from innkeeper.jobs.worker import POLL_S
-
-ROOT = Path(__file__).parents[2]
+from tests.databases import SOURCE, Databases
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
@@ -30,17 +29,14 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 20) ->
 class Bench:
     """A database file, and workers on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, databases: Databases) -> None:
         self.folder = folder
         self.environment = os.environ | {
-            "INNKEEPER_DATABASE": str(folder / "db.sqlite3"),
+            "INNKEEPER_DATABASE": str(databases.file(folder / "db.sqlite3", "empty")),
             "DJANGO_SETTINGS_MODULE": "innkeeper.core.settings",
-            "PYTHONPATH": f"{ROOT / 'src'}:{Path(__file__).parent}",
+            "PYTHONPATH": f"{SOURCE}:{Path(__file__).parent}",
         }
         self.processes: list[subprocess.Popen[bytes]] = []
-        subprocess.run(
-            [sys.executable, "-m", "django", "migrate", "-v", "0"], env=self.environment, check=True, timeout=60
-        )
 
     def start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen([sys.executable, "-m", "innkeeper.jobs.worker"], env=self.environment)
@@ -65,8 +61,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
+def bench(tmp_path: Path, databases: Databases) -> Iterator[Bench]:
+    bench = Bench(tmp_path, databases)
     yield bench
     for process in bench.processes:
         process.kill()

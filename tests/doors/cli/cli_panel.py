@@ -7,34 +7,23 @@ import io
 import itertools
 import json
 import os
-import secrets
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
 
 import psycopg
 
 from innkeeper.doors.cli import client
 from innkeeper.doors.cli.__main__ import main
-
-SOURCE = Path(__file__).parents[3] / "src"
-MIGRATE = """
-import django
-django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-from innkeeper.accounts.operations import create_administrator
-create_administrator("Kx4!paper-Moon")
-"""
+from tests.databases import SOURCE
 
 
 @dataclass(frozen=True)
@@ -48,25 +37,6 @@ class Result:
     @property
     def json(self) -> Any:
         return json.loads(self.out)
-
-
-@contextlib.contextmanager
-def fresh_database(folder: Path) -> Iterator[str]:
-    """The address of an empty database on the engine that the tests run on."""
-    url = os.environ.get("INNKEEPER_DATABASE", "")
-    if not url.startswith("postgres"):
-        yield str(folder / "panel.sqlite3")
-        return
-    name = f"test_cli_{secrets.token_hex(4)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield urlsplit(url)._replace(path=f"/{name}").geturl()
-        finally:
-            # Not WITH (FORCE): that is refused while the server's own vacuum looks at the database.
-            sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = user"
-            connection.execute(sessions, (name,))
-            connection.execute(f'DROP DATABASE "{name}"')
 
 
 class Panel:
@@ -88,10 +58,8 @@ class Panel:
             "DJANGO_SETTINGS_MODULE": "innkeeper.core.settings",
         }
 
-    def migrate(self) -> None:
-        (self.state / "run").mkdir(exist_ok=True)
-        (self.state / "files").mkdir(exist_ok=True)
-        subprocess.run([sys.executable, "-c", MIGRATE], env=self.environment, check=True, timeout=120)
+        (state / "run").mkdir(mode=0o755, exist_ok=True)
+        (state / "files").mkdir(exist_ok=True)
 
     def spawn(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "innkeeper.doors.cli.server", "--socket", str(self.socket)]

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from cli_panel import Panel, fresh_database
+from cli_panel import Panel
+
+from tests.databases import Databases
 
 
 @pytest.fixture(scope="session")
-def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
-    """A listener with a migrated database, the customer `alice`, and no site yet."""
+def panel(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Panel]:
+    """A listener with an administrator, the customer `alice`, and no site yet."""
     state = tmp_path_factory.mktemp("state")
-    with fresh_database(state) as database:
+    with databases.fresh(state, "administered") as database:
         panel = Panel(state, database)
-        panel.migrate()
         panel.start()
         try:
             panel.ok("customer", "create", "alice", "--name", "Alice", env={"INNKEEPER_PASSWORD": "Kx4!paper"})

@@ -20,22 +20,25 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from cli_panel import SOURCE, Panel, Result, fresh_database
+from cli_panel import Panel, Result
 
 from innkeeper.doors.cli import wire
+from tests.databases import SOURCE, Databases
 
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="needs root to act as another user")
 
 
 @pytest.fixture
-def lone_panel(tmp_path: Path) -> Iterator[Panel]:
-    """A panel whose listener the test may end; not started, not migrated."""
-    with fresh_database(tmp_path) as database:
-        panel = Panel(tmp_path, database)
-        (tmp_path / "run").mkdir()
-        yield panel
-        if panel.process and panel.process.poll() is None:
-            panel.end(signal.SIGKILL)
+def lone_panel(tmp_path: Path, databases: Databases) -> Iterator[Panel]:
+    """A panel whose listener the test may end; not started."""
+    with databases.fresh(tmp_path, "administered") as database:
+        yield from ending(Panel(tmp_path, database))
+
+
+def ending(panel: Panel) -> Iterator[Panel]:
+    yield panel
+    if panel.process and panel.process.poll() is None:
+        panel.end(signal.SIGKILL)
 
 
 def connect(panel: Panel) -> socket.socket:
@@ -65,12 +68,11 @@ def test_only_the_owner_can_open_the_socket(panel: Panel) -> None:
 
 
 @root_only
-def test_another_user_is_refused() -> None:
-    with tempfile.TemporaryDirectory() as name, fresh_database(Path(name)) as database:
+def test_another_user_is_refused(databases: Databases) -> None:
+    with tempfile.TemporaryDirectory() as name, databases.fresh(Path(name), "empty") as database:
         state = Path(name)
         state.chmod(0o755)
         panel = Panel(state, database)
-        (state / "run").mkdir(mode=0o755)
         # The clone may lie below a folder that is closed to others, the instance's copy of the program never does.
         program = state / "program"
         shutil.copytree(SOURCE / "innkeeper" / "doors", program / "innkeeper" / "doors")
@@ -112,9 +114,16 @@ def test_a_panel_that_is_away_is_said_so(tmp_path: Path) -> None:
     )
 
 
-def test_a_database_without_tables_is_an_error_and_not_a_trace(lone_panel: Panel) -> None:
-    lone_panel.start()
-    result = lone_panel.run_process("mail", "list")
+@pytest.fixture
+def unready_panel(tmp_path: Path, databases: Databases) -> Iterator[Panel]:
+    """One that nobody made ready."""
+    with databases.fresh(tmp_path, "without tables") as database:
+        yield from ending(Panel(tmp_path, database))
+
+
+def test_a_database_without_tables_is_an_error_and_not_a_trace(unready_panel: Panel) -> None:
+    unready_panel.start()
+    result = unready_panel.run_process("mail", "list")
     assert (result.code, "database" in result.err, "Traceback" in result.err) == (1, True, False)
 
 
@@ -177,7 +186,6 @@ def test_a_request_that_is_wrong_is_answered_with_an_error(panel: Panel, request
 
 
 def test_a_command_that_was_begun_is_finished_before_the_listener_ends(lone_panel: Panel) -> None:
-    lone_panel.migrate()
     lone_panel.start()
     with connect(lone_panel) as connection:
         message = frame(b'{"command":"mail.list"}')
@@ -232,7 +240,6 @@ def writers_held_up(database: str) -> Iterator[None]:
 
 
 def test_a_listener_that_is_killed_in_the_middle_leaves_nothing_half_and_the_client_says_so(lone_panel: Panel) -> None:
-    lone_panel.migrate()
     lone_panel.start()
     lone_panel.ask("webspace.create", name="shop.test")
     results: list[Result] = []

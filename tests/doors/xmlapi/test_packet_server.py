@@ -23,20 +23,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
-PASSWORD = "Kx4!paper-Moon"
+from tests.databases import ADMINISTRATOR_PASSWORD as PASSWORD
+from tests.databases import SOURCE, Databases
+
 AUTH = {"HTTP_AUTH_LOGIN": "admin", "HTTP_AUTH_PASSWD": PASSWORD, "Content-Type": "text/xml"}
 PATH = "/enterprise/control/agent.php"
 PROTOS = b"<packet><server><get_protos/></server></packet>"
-SOURCE = Path(__file__).parents[3] / "src"
-
-MIGRATE = f"""
-import django
-django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-from innkeeper.accounts.operations import create_administrator
-create_administrator({PASSWORD!r})
-"""
 
 
 @dataclass(frozen=True)
@@ -101,16 +93,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(target: str, folder: Path) -> Iterator[Server]:
-    """Granian with this RSGI application, a database of its own and an administrator in it."""
+def serving(target: str, folder: Path, databases: Databases) -> Iterator[Server]:
+    """Granian with this RSGI application, a SQLite database of its own and an administrator in it."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("INNKEEPER_STATE", "INNKEEPER_DATABASE")
     } | {
         "PYTHONPATH": f"{SOURCE}:{Path(__file__).parent}",
         "DJANGO_SETTINGS_MODULE": "innkeeper.core.settings",
-        "INNKEEPER_DATABASE": str(folder / "panel.sqlite3"),
+        "INNKEEPER_DATABASE": str(databases.file(folder / "panel.sqlite3", "administered")),
     }  # fmt: skip
-    subprocess.run([sys.executable, "-c", MIGRATE], env=environment, check=True)
     cert_file, key_file = certificate(folder)
     port = free_port()
     with (folder / "log").open("wb") as log:
@@ -140,8 +131,8 @@ def serving(target: str, folder: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving("innkeeper.doors.rsgi:application", tmp_path_factory.mktemp("server")) as running:
+def server(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Server]:
+    with serving("innkeeper.doors.rsgi:application", tmp_path_factory.mktemp("server"), databases) as running:
         yield running
 
 
@@ -325,8 +316,10 @@ def test_a_long_answer_is_sent_piece_by_piece_to_a_slow_reader(server: Server) -
     assert (first + rest).partition(b"\r\n\r\n")[2] == content
 
 
-def test_short_requests_pass_the_loop_by_and_failing_ones_leave_no_room_taken(tmp_path: Path) -> None:
-    with serving("failing_application:application", tmp_path) as server:
+def test_short_requests_pass_the_loop_by_and_failing_ones_leave_no_room_taken(
+    tmp_path: Path, databases: Databases
+) -> None:
+    with serving("failing_application:application", tmp_path, databases) as server:
         body = b" " * (4 * 1024 * 1024)
         # More bytes than bodies may take together.
         for _ in range(20):
