@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from django.conf import settings
 from django.db import connection
+from nacl.pwhash import argon2id
 from pytest_django import DjangoDbBlocker
 
+from innkeeper.core import passwords
 from innkeeper.core.settings import postgresql_settings, sqlite_settings
 from tests.databases import Databases, drop_templates
 
@@ -44,6 +46,16 @@ def django_db_setup(
 @pytest.fixture(scope="session", autouse=True)
 def _files(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings.INNKEEPER_FILES = tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_hashes() -> Iterator[None]:
+    """Passwords are hashed as the product does, at the least cost; `test_passwords` knows what the product's cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "BCRYPT_COST", 4)
+        patch.setattr(passwords, "LOGIN_OPERATIONS", argon2id.OPSLIMIT_MIN)
+        patch.setattr(passwords, "LOGIN_MEMORY", argon2id.MEMLIMIT_MIN)
+        yield
 
 
 @pytest.hookimpl(trylast=True)

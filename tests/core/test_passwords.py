@@ -5,10 +5,20 @@ import pytest
 from innkeeper.core import passwords
 from innkeeper.core.errors import InvalidValue
 
+# Those of the product: tests are collected before any of them runs with cheap ones.
+COSTS = {name: getattr(passwords, name) for name in ("BCRYPT_COST", "LOGIN_OPERATIONS", "LOGIN_MEMORY")}
+
+
+def test_who_guesses_pays_for_each_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, cost in COSTS.items():
+        monkeypatch.setattr(passwords, name, cost)
+    assert passwords.hash_mail("Kx4!paper-Moon").startswith("{BLF-CRYPT}$2y$10$")
+    assert passwords.hash_login("Kx4!paper-Moon").startswith("$argon2id$v=19$m=65536,t=2,p=1$")
+
 
 def test_mail_hash_verifies_and_has_a_scheme() -> None:
     stored = passwords.hash_mail("Kx4!paper-Moon")
-    assert stored.startswith("{BLF-CRYPT}$2y$10$")
+    assert stored.startswith("{BLF-CRYPT}$2y$")
     assert passwords.verify_mail("Kx4!paper-Moon", stored)
     assert not passwords.verify_mail("Kx4!paper-Moom", stored)
 

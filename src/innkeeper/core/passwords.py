@@ -24,6 +24,8 @@ from innkeeper.core.errors import InvalidValue
 
 MINIMUM_LENGTH = 5
 MAXIMUM_LENGTH = 255
+LOGIN_OPERATIONS = nacl.pwhash.argon2id.OPSLIMIT_INTERACTIVE
+LOGIN_MEMORY = nacl.pwhash.argon2id.MEMLIMIT_INTERACTIVE
 BCRYPT_COST = 10
 BCRYPT_MAXIMUM_BYTES = 72  # bcrypt ignores what is longer; such passwords get SHA512-CRYPT instead
 _OUTPUT_SIZE = 384
@@ -129,7 +131,8 @@ def hashing_seconds(count: int) -> float:
 
 def hash_login(password: str) -> str:
     """The ARGON2ID hash of a panel login's password."""
-    return nacl.pwhash.argon2id.str(password.encode()).decode("ascii")
+    hashed = nacl.pwhash.argon2id.str(password.encode(), opslimit=LOGIN_OPERATIONS, memlimit=LOGIN_MEMORY)
+    return hashed.decode("ascii")
 
 
 def verify_login(password: str, stored: str) -> bool:
