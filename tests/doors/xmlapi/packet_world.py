@@ -47,6 +47,10 @@ def build() -> None:
     event("client_status_update", 3, "admin", "", 1769900060, 103)
     event("client_update", 3, "admin", "", 1769900059, None)
     EventNumber.objects.update_or_create(id=1, defaults={"last": 103})
+
+
+def set_first_free_id() -> None:
+    """A transaction that is rolled back gives no number of a sequence back; SQLite has none."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             for table in ("accounts_account", "hosting_site"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_every_element_of_the_protocol_is_described(folder: str, operator: str) 
     assert wanted - described == set()
 
 
+@cache
 def used(suffix: str, dialect: Dialect) -> set[str]:
     """Every path of elements below `packet` in the pairs' requests or answers."""
     found: set[str] = set()

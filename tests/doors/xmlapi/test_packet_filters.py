@@ -14,7 +14,7 @@ from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.hosting.operations import create_site, create_webspace
 from innkeeper.hosting.requests import NewSite, NewWebspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("world")
 ALL = {
     "customer": "<gen_info/><stat/>",
     "webspace": "<gen_info/><hosting/><limits/><stat/><prefs/><disk_usage/><permissions/><php-settings/><mail/>",
@@ -33,7 +33,6 @@ def ask(packet: str) -> tuple[etree._Element, int]:
 
 @pytest.mark.parametrize("operator", ALL)
 def test_many_take_as_many_statements_as_two(operator: str) -> None:
-    packet_world.build()
     admin = Actor(ActorKind.ADMINISTRATOR, Account.objects.get(login="admin").pk, "admin")
     keys: list[str] = []
     for number in range(30):
@@ -55,7 +54,6 @@ def test_many_take_as_many_statements_as_two(operator: str) -> None:
 
 
 def test_ten_thousand_keys_are_looked_up_together() -> None:
-    packet_world.build()
     keys = "".join(f"<name>s{number}.test</name>" for number in range(10_000))
     answer, statements = ask(f"<packet><site><get><filter>{keys}</filter><dataset/></get></site></packet>")
     assert len(answer.findall("site/get/result")) == 10_000
@@ -63,7 +61,6 @@ def test_ten_thousand_keys_are_looked_up_together() -> None:
 
 
 def test_a_subdomain_is_renamed_by_its_id() -> None:
-    packet_world.build()
     added, _ = ask("<packet><subdomain><add><parent>example.test</parent><name>shop</name></add></subdomain></packet>")
     pk = added.findtext("subdomain/add/result/id")
     answer, _ = ask(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import islice
 
-import packet_world
 import pytest
 from lxml import etree
 from packet_client import request
@@ -106,9 +105,8 @@ def with_password(name: str, value: str, kind: str = "plain") -> str:
 
 
 @pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def parts(world: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than two accounts are run two at a time."""
-    packet_world.build()
     monkeypatch.setattr(mail, "AT_ONCE", 2)
     monkeypatch.setattr(mail, "PART", 2)
 
@@ -125,7 +123,6 @@ def test_records_are_read_again_from_their_beginning(monkeypatch: pytest.MonkeyP
     assert found == [["other"] * 3] * 2 + [["a"] * 3] * 4
 
 
-@pytest.mark.django_db
 @pytest.mark.usefixtures("parts")
 @pytest.mark.parametrize("large", [1, packet.LARGE])
 def test_parts_are_refused_together(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +135,6 @@ def test_parts_are_refused_together(large: int, monkeypatch: pytest.MonkeyPatch)
     assert not MailAccount.objects.exists()
 
 
-@pytest.mark.django_db
 @pytest.mark.usefixtures("parts")
 @pytest.mark.parametrize("large", [1, packet.LARGE])
 def test_passwords_of_all_parts_are_hashed_before_the_first(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,9 +162,8 @@ def test_passwords_of_all_parts_are_hashed_before_the_first(large: int, monkeypa
     ]  # fmt: skip
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("world")
 def test_many_accounts_are_created_in_parts_with_exact_errors_in_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    packet_world.build()
     monkeypatch.setattr(packet, "LARGE", 1)
     monkeypatch.setattr(mail, "AT_ONCE", 100)
     monkeypatch.setattr(mail, "PART", 100)

@@ -19,8 +19,6 @@ from innkeeper.doors.xmlapi.operators import handlers
 from innkeeper.hosting.models import FTPAccount, Site, Webspace, WebUser
 from innkeeper.mail.operations import CreateAccounts, NewAccount, create_accounts
 
-pytestmark = pytest.mark.django_db
-
 NEVER_ID = "999"
 NEVER_NAME = "nobody.test"
 NEVER_LOGIN = "nobody"
@@ -169,9 +167,9 @@ def packets() -> Iterator[tuple[str, str, str, str]]:
         yield f"webspace add {kind}", f"<packet><webspace><add>{setup}</add></webspace></packet>", foreign, never
 
 
-def world() -> dict[str, str]:
-    """Everybody with everything that a stranger could name; what the marks in the tables stand for."""
-    packet_world.build()
+@pytest.fixture(scope="module")
+def marks(module_world: None) -> dict[str, str]:
+    """Gives everybody everything that a stranger could name; what the marks in the tables stand for."""
     Account.objects.filter(login="alice").update(external_id="alices")
     Webspace.objects.filter(pk=7).update(external_id="shop", ftp_login="bakery")
     administrator = Actor(ActorKind.ADMINISTRATOR, 1, "admin")
@@ -214,9 +212,11 @@ def named(packet: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case[0].replace(" ", "-") for case in CASES])
-def test_a_foreign_object_answers_like_one_that_never_was(case: tuple[str, str, str, str]) -> None:
+def test_a_foreign_object_answers_like_one_that_never_was(
+    case: tuple[str, str, str, str], marks: dict[str, str], world: None
+) -> None:
     _, packet, foreign, never = case
-    foreign = world().get(foreign, foreign)
+    foreign = marks.get(foreign, foreign)
     for caller in ("charlie", "rita"):
         if (foreign, caller) in (("2", "rita"), ("rita", "rita")):
             continue  # not foreign to her

@@ -6,7 +6,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import packet_world
 import psutil
 import pytest
 from lxml import etree
@@ -16,11 +15,10 @@ from innkeeper.doors.xmlapi import schema
 from innkeeper.doors.xmlapi.operators import server
 from innkeeper.doors.xmlapi.versions import Dialect
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("world")
 
 
 def get(flag: str) -> etree._Element:
-    packet_world.build()
     _, _, content = request(f"<packet><server><get><{flag}/></get></server></packet>".encode(), {"KEY": "admin-key"})
     answer = etree.fromstring(content)
     schema.answer_schema(Dialect.NEW).assertValid(answer)
