@@ -25,20 +25,22 @@ def asked(lanes: Lanes, name: str, about: int, work: Work) -> None:
 
 
 def test_short_work_does_not_wait_behind_long_work_and_long_work_is_heard_of_again() -> None:
-    lanes, go, begun = Lanes(0.0), threading.Event(), []
+    lanes, go, at_seven, begun = Lanes(0.0), threading.Event(), threading.Event(), []
 
     def long(step) -> None:
         begun.append("long")
         step(7)
+        at_seven.set()
         assert go.wait(WAIT)
 
-    with pytest.raises(StillRunningError) as still:
-        lanes.do("a", 1, long, 0.2)
-    assert still.value.done == 7
+    with pytest.raises(StillRunningError):
+        lanes.do("a", 1, long, 0.0)
+    assert at_seven.wait(WAIT)
     lanes.do("b", 1, lambda step: begun.append("short"), WAIT)
     begun_at = time.monotonic()
-    with pytest.raises(StillRunningError):
+    with pytest.raises(StillRunningError) as still:
         lanes.do("a", 1, long, WAIT)
+    assert still.value.done == 7
     assert time.monotonic() - begun_at < WAIT / 2, "who asks again is told at once"
     go.set()
     asked(lanes, "a", 1, long)
@@ -62,12 +64,13 @@ def test_other_work_under_a_name_begins_when_the_earlier_has_ended() -> None:
 
 
 def test_of_long_work_one_piece_goes_on_at_a_time() -> None:
-    lanes, go, running = Lanes(0.0), threading.Event(), []
+    lanes, go, one_runs, running = Lanes(0.0), threading.Event(), threading.Event(), []
 
     def work(name: str):
         def run(step) -> None:
             step(1)
             running.append(name)
+            one_runs.set()
             assert go.wait(WAIT)
             running.remove(name)
 
@@ -76,6 +79,7 @@ def test_of_long_work_one_piece_goes_on_at_a_time() -> None:
     for name in "abc":
         with pytest.raises(StillRunningError):
             lanes.do(name, 1, work(name), 0.1)
+    assert one_runs.wait(WAIT)
     assert len(running) == 1
     go.set()
     for name in "abc":
