@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import pwd
@@ -153,21 +154,31 @@ def test_runs_of_one_request_come_one_after_the_other_each_with_its_result(hostd
     path = script(instance, 'echo "$INNKEEPER_EVENT_ID $1"; exit "$1"')
     runs = [Run(f"{n}", [path, f"{n}"], {"INNKEEPER_EVENT_ID": f"e{n}"}) for n in range(10)]
     runs.insert(4, Run("missing", ["/nonexistent"], {}))
-    [results] = hostd.run_handler(USER, runs, LIMITS)
+    results: list[RunResult] = []
+    while left := runs[len(results) :]:  # on a busy machine some are given back
+        results += itertools.chain.from_iterable(hostd.run_handler(USER, left, LIMITS))
     assert results.pop(4).error == "No such file or directory"
     assert [(each.exit_status, each.stdout) for each in results] == [(n, f"e{n} {n}\n") for n in range(10)]
 
 
 def test_a_long_run_keeps_no_result_and_no_other_run_waiting(hostd: Client, instance: Instance) -> None:
-    path = script(instance, f'[ "$1" != slow ] || sleep 1; echo "$1" >> {instance.state}/log')
-    (instance.state / "log").touch()
-    (instance.state / "log").chmod(0o666)
-    answers = hostd.run_handler(USER, [Run(name, [path, name], {}) for name in ("first", "slow", "behind")], LIMITS)
-    assert [each.exit_status for each in next(answers)] == [0]
-    assert (instance.state / "log").read_text() == "first\n"
-    assert [each.exit_status for each in next(answers)] == [0]
+    log, go = instance.state / "log", instance.state / "go"
+    path = script(instance, f'[ "$1" != slow ] || until [ -e {go} ]; do sleep 0.05; done; echo "$1" >> {log}')
+    log.touch()
+    log.chmod(0o666)
+    runs = [Run(name, [path, name], {}) for name in ("first", "slow", "behind")]
+    last: list[RunResult] | None = None
+    while last is None:  # on a busy machine the first may be the long one
+        log.write_text("")
+        go.unlink(missing_ok=True)
+        answers = hostd.run_handler(USER, runs, LIMITS)
+        assert [each.exit_status for each in next(answers)] == [0]
+        assert log.read_text() == "first\n"
+        go.touch()
+        last = next(answers, None)
+    assert [each.exit_status for each in last] == [0]
     assert next(answers, None) is None
-    assert (instance.state / "log").read_text() == "first\nslow\n"
+    assert log.read_text() == "first\nslow\n"
 
 
 def test_one_with_little_memory_may_say_as_much_as_any(hostd: Client, instance: Instance) -> None:
