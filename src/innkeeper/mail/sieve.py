@@ -10,7 +10,7 @@ Attachments do not travel in the script, whose size is bounded. The reply carrie
      SHA256:NAME
 
 with each NAME percent-encoded, and the program that sends automatic replies puts the stored files in its place
-(`components/drivers/postfix_dovecot/reply.py`).
+(`components/drivers/postfix_dovecot/attachments.py`).
 """
 
 from __future__ import annotations
