@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 
 from services import mail_clients
-from services.private import Site, xml
+from services.private import PrivateInstance, Site, xml
 
 
 def usage(site: Site, name: str) -> int:
@@ -63,3 +64,24 @@ def test_a_grave_no_longer_counts(site: Site) -> None:
     site.remove("alice")
     site.instance.run_job("usage")
     assert real_size(site) == 0
+
+
+def test_a_reached_limit_of_disk_space_is_an_event(instance: PrivateInstance) -> None:
+    site = instance.webspace(Site.fresh_name("full"))
+    alice = site.account("alice")
+    limit = "<limits><limit><name>disk_space</name><value>100000</value></limit></limits>"
+    instance.panel.result(
+        f"<webspace><set><filter>{xml('id', site.id)}</filter><values>{limit}</values></set></webspace>"
+    )
+    told = (
+        "SELECT parameters FROM core_outboxevent WHERE event = 'domain_limit_size_reached'"
+        f" AND object_id = {site.id} ORDER BY id"
+    )
+    instance.run_job("usage")
+    assert instance.sql(told) == []
+    instance.send("bob@peer.invalid", alice.address, "Large", ("x" * 75 + "\n") * 4000)
+    for _ in range(2):
+        instance.run_job("usage")
+    [[parameters]] = instance.sql(told)
+    values = parameters if isinstance(parameters, dict) else json.loads(parameters)
+    assert (values["new_domain_name"], values["new_maximum_disk_space"]) == (site.name, "100000")

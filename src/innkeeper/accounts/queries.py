@@ -79,6 +79,12 @@ def find_owner(
     raise OwnerNotFound("Owner does not exist")
 
 
+def the_administrator() -> Actor | None:
+    """In whose name scheduled work acts; None before there is one."""
+    account = Account.objects.filter(kind=Account.Kind.ADMINISTRATOR).first()
+    return None if account is None else Actor(ActorKind.ADMINISTRATOR, account.pk, account.login)
+
+
 def visible_keys(actor: Actor) -> QuerySet[SecretKey]:
     """Secret keys: the administrator sees all, nobody else any."""
     keys = SecretKey.objects.select_related("account").order_by("pk")

@@ -142,6 +142,7 @@ _DECLARED = (
         "domain_limit_size",
         "change",
         of.DOMAIN_SIZE,
+        is_raised=True,
     ),
     EventType("cp_user_login", "User logged in to control panel", "cp_user", "change", of.CP_USER, is_raised=True),
     EventType("cp_user_logout", "User logged out of control panel", "cp_user", "change", of.CP_USER, is_raised=True),

@@ -25,6 +25,8 @@ This page lists all {count}, with every parameter; it is written from the declar
 * Names are Plesk's. Where its list prints a name of another limit, the right name and the printed one both work.
 * Values are text: `true` and `false`; sizes in bytes, `-1` for unlimited; dates as `2031-12-31`; times of idleness in
   minutes. A status is the protocol's sum of flags, `0` for active.
+* `domain_limit_size_reached` follows the count of what mail accounts use, files for automatic replies included, that is
+  made every five minutes: once for a limit, and again when use fell below it meanwhile or the limit was changed.
 * Support of FrontPage, ColdFusion and ASP is always `false`: Debian has none of them.
 """
 

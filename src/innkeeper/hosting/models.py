@@ -72,11 +72,12 @@ class HostingProperty(models.Model):
 
 
 class WebspaceLimit(models.Model):
-    """One limit of a webspace; -1 is unlimited."""
+    """One limit of a webspace; -1 is unlimited. `told` is the limit of which an event said that use reached it."""
 
     webspace = models.ForeignKey(Webspace, models.CASCADE, related_name="limits")
     name = models.CharField(max_length=64)
     value = models.BigIntegerField()
+    told = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint("webspace", "name", name="webspace_limit")]

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from django.db import connection, transaction
 from django_tasks import task
 
+from innkeeper.accounts.queries import the_administrator
 from innkeeper.hostd.client import Figures
+from innkeeper.hosting.operations import tell_reached_limits
 from innkeeper.jobs.backend import UPKEEP
 from innkeeper.jobs.services import services
 from innkeeper.mail.models import MailAccount
@@ -26,9 +28,14 @@ SITES_SQL = """
 
 @task(queue_name=UPKEEP, lease_s=3600)
 def refresh_usage() -> None:
-    """Bring `used_bytes` and `last_login_at` of accounts, then `used_bytes` of sites, to what is there now."""
+    """Bring `used_bytes` and `last_login_at` of accounts, then `used_bytes` of sites, to what is there now.
+
+    What has reached a limit with that is told in the administrator's name.
+    """
     refresh_accounts()
     refresh_sites()
+    if administrator := the_administrator():
+        tell_reached_limits(administrator)
 
 
 def refresh_accounts() -> None:

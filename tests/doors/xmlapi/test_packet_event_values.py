@@ -19,6 +19,8 @@ from innkeeper.core.actor import Actor, ActorKind, Door
 from innkeeper.core.models import OutboxEvent, SecretEvent
 from innkeeper.core.sealing import unseal
 from innkeeper.events.catalogue import EVENTS
+from innkeeper.hosting.models import Site
+from innkeeper.hosting.operations import tell_reached_limits
 from tests.null_hostd import NullHostd
 
 pytestmark = pytest.mark.usefixtures("world")
@@ -57,6 +59,8 @@ NO_LIMITS = {
         "mail_autoresponders", "mail_lists",
     )
 }  # fmt: skip
+LIMIT = "<limits><limit><name>disk_space</name><value>1048576</value></limit></limits>"
+REACHED = {"domain_name": "empty.test", "maximum_disk_space": "1048576", "maximum_traffic": "1048576"}
 SMTP = {"service": "SMTP Server (Postfix)"}
 FORWARDED = {
     "domain_name": "empty.test", "ip_address": "192.0.2.10", "forwarding_type": "std_fwd", "url": "http://a.example/",
@@ -231,6 +235,7 @@ EXAMPLES: dict[str, Example] = {
             "expiration_date": "2030-12-31",
         },
     ),
+    "domain_limit_size_reached": Example("count use", 8, REACHED, REACHED, before=webspace(LIMIT)),
     "subdomain_create": Example(ADD_SUBDOMAIN, new=FALSE | BLOG),
     "subdomain_update": Example(
         "<site><set><filter><name>blog.example.test</name></filter><values><gen_setup><name>news.example.test</name>"
@@ -329,6 +334,9 @@ def send(packet: str) -> None:
         record_login(visitor, "Administrator")
     elif packet == "log out":
         record_logout(visitor, "Administrator")
+    elif packet == "count use":
+        Site.objects.filter(pk=8).update(used_bytes=2**20)
+        tell_reached_limits(visitor)
     else:
         body = f'<packet version="1.6.9.0">{packet}</packet>'.encode()
         _, _, content = request(body, {"KEY": "admin-key"})

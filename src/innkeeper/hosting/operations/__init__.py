@@ -1,5 +1,6 @@
 """Changes of webspaces and sites. Nothing outside this package writes their rows."""
 
+from innkeeper.hosting.operations.disk_space import tell_reached_limits
 from innkeeper.hosting.operations.expiration import expire_webspaces
 from innkeeper.hosting.operations.ftp_accounts import create_ftp_account, remove_ftp_account, update_ftp_account
 from innkeeper.hosting.operations.removal import remove_site, remove_webspace, remove_webspaces
@@ -38,6 +39,7 @@ __all__ = [
     "restore_files",
     "set_hosting_retention",
     "set_web_user_scripts",
+    "tell_reached_limits",
     "update_ftp_account",
     "update_site",
     "update_web_user",
