@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
@@ -41,12 +42,14 @@ LOOPS: list[Loop] = []
 class Runs:
     """Takes note of what is run, in order, and answers by a function of the claim."""
 
-    def __init__(self, verdict: Callable[[Claim], Verdict] = lambda _: Verdict.DONE) -> None:
+    def __init__(
+        self, verdict: Callable[[Claim], Verdict] = lambda _: Verdict.DONE, wake_socket: Path | None = None
+    ) -> None:
         self.verdict = verdict
         self.made: list[tuple[int, int, int]] = []  # handler, object, event number
         self.claims: list[Claim] = []
         self._lock = threading.Lock()
-        self.loop = Loop(self.attempts, threading.Event(), None)
+        self.loop = Loop(self.attempts, threading.Event(), wake_socket)
         LOOPS.append(self.loop)
 
     def attempts(self, made: Sequence[Claim]) -> Iterator[Progress]:
