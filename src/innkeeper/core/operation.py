@@ -24,7 +24,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 
 from innkeeper.core.actor import Actor
 from innkeeper.core.db.sets import insert_together
-from innkeeper.core.db.statements import now
+from innkeeper.core.db.statements import database, now
 from innkeeper.core.errors import Failed, InnkeeperError, Refused
 from innkeeper.core.events import EventType
 from innkeeper.core.sealing import seal
@@ -200,9 +200,9 @@ class Operation:
                 self._atomic.__exit__(type(failure), failure, failure.__traceback__)
                 raise
             if self._has_events:
-                transaction.on_commit(wake, robust=True)
+                self._on_commit.append(wake)
             for effect in self._on_commit:
-                transaction.on_commit(effect, robust=True)
+                database().on_commit(effect, robust=True)
             self._atomic.__exit__(None, None, None)
         except DatabaseError as failure:
             raise failed(self.name, failure) from failure

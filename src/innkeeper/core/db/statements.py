@@ -8,7 +8,7 @@ keeps the rules of transactions as cursors do.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
@@ -28,6 +28,7 @@ class Database(Protocol):
     def run(self, statement: str, parameters: Sequence[Any], *, by_key: bool = False) -> Rows: ...
     def cursor(self) -> Any: ...
     def close_if_unusable_or_obsolete(self) -> None: ...
+    def on_commit(self, func: Callable[[], None], *, robust: bool = False) -> None: ...
 
 
 class _Local(threading.local):
@@ -51,7 +52,7 @@ def close_old_connection() -> None:
 def now() -> Any:
     """The present moment, as a parameter."""
     moment = datetime.now(UTC)
-    return str(moment.replace(tzinfo=None)) if database().vendor == "sqlite" else moment
+    return str(moment)[: -len("+00:00")] if database().vendor == "sqlite" else moment
 
 
 def execute(statement: str, parameters: Sequence[Any] = (), *, by_key: bool = False) -> Rows:

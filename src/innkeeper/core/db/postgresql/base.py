@@ -13,15 +13,16 @@ from typing import Any
 import psycopg
 from django.db import InternalError
 from django.db.backends.postgresql import base
-from django.db.backends.utils import debug_transaction
 from psycopg import abc
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
+from innkeeper.core.db.transactions import ShortTransactions
 
-class DatabaseWrapper(base.DatabaseWrapper):
+
+class DatabaseWrapper(ShortTransactions, base.DatabaseWrapper):
     """PostgreSQL through psycopg."""
 
     _prepared: dict[str, bytes]
@@ -82,7 +83,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _command(self, command: str) -> bytes | None:
         """What the server says that it did."""
-        with debug_transaction(self, command), self.wrap_database_errors:
+        with self.watched(command), self.wrap_database_errors:
             return _succeeded(self.connection.pgconn.exec_(command.encode())).command_status
 
     def is_usable(self) -> bool:

@@ -18,7 +18,8 @@ from functools import lru_cache
 from typing import Any
 
 from django.db.backends.sqlite3 import base
-from django.db.backends.utils import debug_transaction
+
+from innkeeper.core.db.transactions import ShortTransactions
 
 READS = ("SELECT", "EXPLAIN", "PRAGMA", "VALUES")
 
@@ -104,7 +105,7 @@ class CursorWrapper(base.SQLiteCursorWrapper):
             self.writer.release()
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(ShortTransactions, base.DatabaseWrapper):
     """SQLite with the writer lock."""
 
     _writer: WriterLock | None = None
@@ -139,16 +140,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 written: list[tuple[Any, ...]] = cursor.fetchall()
             return written
         try:
-            rows: list[tuple[Any, ...]] = self.connection.execute(with_question_marks(statement), parameters).fetchall()
+            return self.connection.execute(with_question_marks(statement), parameters).fetchall()  # type: ignore[no-any-return]
         except sqlite3.Error:
             with self.wrap_database_errors:
                 raise
-        return rows
 
     def _start_transaction_under_autocommit(self) -> None:
         self.writer.acquire()
         try:
-            with debug_transaction(self, "BEGIN IMMEDIATE"), self.wrap_database_errors:
+            with self.watched("BEGIN IMMEDIATE"), self.wrap_database_errors:
                 self.connection.execute("BEGIN IMMEDIATE")
         except BaseException:
             self.writer.release()
@@ -160,7 +160,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         try:
-            super()._commit()  # type: ignore[misc]
+            if self.connection is not None:
+                with self.watched("COMMIT"), self.wrap_database_errors:
+                    self.connection.commit()
         finally:
             if self.connection is None or not self.connection.in_transaction:
                 self.writer.release()
