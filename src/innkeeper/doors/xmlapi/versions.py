@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from innkeeper.core.errors import VersionNotSupported
 
@@ -17,7 +17,7 @@ class Dialect(Enum):
     NEW = "new"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, order=True)
 class Version:
     """A full protocol version such as 1.6.9.1. Versions compare by their numbers."""
 
@@ -28,13 +28,17 @@ class Version:
         return cls(tuple(int(part) for part in text.split(".")))
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         return ".".join(map(str, self.numbers))
 
-    @property
+    @cached_property
     def dialect(self) -> Dialect:
         return Dialect.OLD if self < FIRST_NEW else Dialect.NEW
 
-    @property
+    @cached_property
     def is_mail_only(self) -> bool:
         """Versions from before the common dialect, accepted for packets that only speak to `mail`."""
         return self < FIRST_OLD

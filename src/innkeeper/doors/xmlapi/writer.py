@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from io import BytesIO
 from itertools import islice
+from types import TracebackType
 from typing import IO
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_DECLARATION = DECLARATION.rstrip("\n")
 IN_MEMORY = 1024 * 1024
 FRAGMENTS_BEFORE_FLUSH = 512
 
@@ -29,6 +31,29 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda match: _ENTITIES.get(match[0], ""), text)
 
 
+class _Element:
+    """An open element. Left by an error, it stays open: whoever deals with the error rewinds.
+
+    A generator of `contextlib` takes four times as long, and an answer has many elements.
+    """
+
+    __slots__ = ("_attributes", "_opening", "_tag", "_writer")
+
+    def __init__(self, writer: Writer, tag: str, attributes: str) -> None:
+        self._writer = writer
+        self._tag = tag
+        self._attributes = attributes
+
+    def __enter__(self) -> None:
+        self._opening = self._writer.open(self._tag, self._attributes)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._writer.close(self._tag, self._opening)
+
+
 class Writer:
     """An XML document that grows at its end.
 
@@ -38,9 +63,9 @@ class Writer:
     def __init__(self, *, pretty: bool = False) -> None:
         self._pretty = pretty
         self._depth = 0
-        self._fragments: list[str] = []
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
-        self.append(DECLARATION.rstrip("\n"))
+        self._fragments = [_DECLARATION]
+        self._file: IO[bytes] = BytesIO()
+        self._in_memory = True
 
     def line(self, deeper: int = 0) -> str:
         """What goes before an element that stands `deeper` levels below the open one: a new line, or nothing."""
@@ -62,13 +87,19 @@ class Writer:
             self._fragments += some
             self._flush()
 
-    @contextmanager
-    def element(self, tag: str, attributes: str = "") -> Iterator[None]:
-        """An element with elements inside. `attributes` is XML already."""
+    def element(self, tag: str, attributes: str = "") -> _Element:
+        """An element with elements inside, for `with`. `attributes` is XML already."""
+        return _Element(self, tag, attributes)
+
+    def open(self, tag: str, attributes: str) -> str:
+        """Begin an element. What `close` needs to know of it."""
         opening = f"{self.line()}<{tag}{attributes}>"
         self.append(opening)
         self._depth += 1
-        yield
+        return opening
+
+    def close(self, tag: str, opening: str) -> None:
+        """End the element that was opened last."""
         self._depth -= 1
         if self._fragments and self._fragments[-1] is opening:
             self._fragments[-1] = f"{opening[:-1]}/>"
@@ -98,6 +129,11 @@ class Writer:
     def _flush(self) -> None:
         self._file.write("".join(self._fragments).encode())
         self._fragments.clear()
+        if self._in_memory and self._file.tell() > IN_MEMORY:
+            self._in_memory = False
+            memory, self._file = self._file, tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)
+            memory.seek(0)
+            self._file.write(memory.read())
 
     def finish(self) -> tuple[IO[bytes], int]:
         """The document as a file at its beginning, and its length."""
