@@ -6,7 +6,7 @@ from innkeeper.core.actor import Actor
 from innkeeper.core.errors import Refused
 from innkeeper.core.operation import Operation, Outcome
 from innkeeper.mail.events import MAILNAME_CREATE
-from innkeeper.mail.operations.checks import check_all, needs_hashing, prepare
+from innkeeper.mail.operations.checks import Checked, check_all, needs_hashing, prepare
 from innkeeper.mail.operations.desk import Desk
 from innkeeper.mail.operations.site import refuse_mail_user
 from innkeeper.mail.queries import require_site
@@ -25,24 +25,25 @@ def create_accounts(actor: Actor, request: CreateAccounts) -> list[Outcome[Accou
         require_site(actor, request.site_id)
     prepare(items)
     outcomes: list[Outcome[AccountRef]] = []
-    created: list[tuple[int, str]] = []
     with Operation(actor, "mail.create") as operation:
         desk = Desk(actor, request.site_id, items, Mode.SET, new=True)
-        for position, (account, item) in enumerate(zip(request.accounts, items, strict=True)):
-            try:
-                if isinstance(item, Refused):
-                    raise item
-                state = desk.create(item)
-            except Refused as refused:
-                outcomes.append(Outcome(AccountRef(None, account.name), refused))
-            else:
-                created.append((position, state.name))
-                outcomes.append(Outcome(AccountRef(None, state.name)))
+        created = [item if isinstance(item, Refused) else _create(desk, item) for item in items]
         desk.book.write()
-        for position, name in created:
+        for account, name in zip(request.accounts, created, strict=True):
+            if isinstance(name, Refused):
+                outcomes.append(Outcome(AccountRef(None, account.name), name))
+                continue
             account_id = desk.book.accounts[name].id
             address = desk.site.address(name)
             operation.audit("mailname", account_id, address)
             operation.event(MAILNAME_CREATE, account_id, new={"mailname": address})
-            outcomes[position] = Outcome(AccountRef(account_id, name))
+            outcomes.append(Outcome(AccountRef(account_id, name)))
     return outcomes
+
+
+def _create(desk: Desk, item: Checked) -> str | Refused:
+    """The name of an account that was accepted, or why it was not."""
+    try:
+        return desk.create(item).name
+    except Refused as refused:
+        return refused
