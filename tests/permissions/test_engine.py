@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from trees import ALICE, BOB, CUSTOMERS, GROUPS, USERS, applied, compiled, entry, make, snapshot
 
-from innkeeper.permissions import journal
+from innkeeper.permissions import journal, walk
 from innkeeper.permissions.apply import Options, run, undo
 from innkeeper.permissions.places import Places
 from innkeeper.permissions.policy import Policy
@@ -50,6 +50,24 @@ def test_a_rule_reaches_everything_below_and_a_second_run_writes_nothing(tree):
     again = applied(tree, entry("alice", "a", ALL, "Modify"))
     assert (again.report.changed, again.report.objects) == (0, first.report.objects)
     assert before == {path: os.stat(path).st_ctime_ns for path in tree.rglob("*")}
+
+
+@pytest.mark.parametrize("listed", [0, walk.LISTED])
+def test_of_many_files_alike_those_that_differ_are_found(tree, monkeypatch, listed):
+    monkeypatch.setattr(walk, "LISTED", listed)
+    make(tree, *(f"a/{number:02}" for number in range(40)))
+    rule = entry("alice", "a", ALL, "Modify")
+    applied(tree, rule)
+    (tree / "a/05").chmod(0o700)
+    os.removexattr(tree / "a/15", posix_acl.ACCESS)
+    os.chown(tree / "a/25", BOB, -1)
+    os.chown(tree / "a/30", -1, 4)
+    os.link(tree / "a/35", tree / "again")
+    again = applied(tree, rule)
+    # Whose files they are and their groups are not the rule's.
+    assert (again.report.changed, again.report.skipped["hard link"]) == (2, 1)
+    assert all(users(tree / f"a/{number}") == {ALICE: 7} for number in ("05", "15", "25", "30"))
+    assert applied(tree, rule).report.changed == 0
 
 
 def test_a_plan_writes_nothing_and_says_what_a_run_then_does(tree):

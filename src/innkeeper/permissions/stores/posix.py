@@ -19,6 +19,7 @@ from innkeeper.permissions.stores.base import NO_MEASURES, Measures
 # A new file takes the group of a set-gid folder. Group 0 has no members, so no group of customers becomes the
 # owning one.
 NEUTRAL_GID = 0
+_ACCESS = ACCESS.encode()  # a text would be turned into bytes for each file
 
 
 class PosixState(NamedTuple):
@@ -55,7 +56,7 @@ class PosixStore:
         # Listing is cheaper than a failed read and dearer than a successful one, and neighbours are alike.
         if self._expect_list:
             try:
-                return os.getxattr(name, ACCESS, follow_symlinks=False)
+                return os.getxattr(name, _ACCESS, follow_symlinks=False)
             except OSError as error:
                 if error.errno != errno.ENODATA:
                     raise
