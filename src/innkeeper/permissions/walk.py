@@ -238,7 +238,7 @@ class Walker:
             try:
                 st = lstat(name)
                 is_alike = st[0] == mode and st[3:6] == owners
-                if (is_alike or (plain and _is_one_file(st))) and name not in children:
+                if plain is not None and (is_alike or _is_one_file(st)) and name not in children:
                     found = glance(name)
                     if not is_alike or found != seen:
                         seen, mode, owners = found, st[0], st[3:6]
