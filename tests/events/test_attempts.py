@@ -25,6 +25,7 @@ class Hostd:
         self.asked: list[list[str]] = []
 
     def run_handler(self, user: str, runs: Sequence[Run], limits: RunLimits) -> Iterator[list[RunResult]]:
+        self.depths = [run.environment["INNKEEPER_EVENT_DEPTH"] for run in runs]
         self.asked.append([run.name.removeprefix("delivery-") for run in runs])
         return self.answer(self.asked[-1])
 
@@ -52,6 +53,14 @@ def test_results_come_in_order_and_what_was_not_begun_is_given_back() -> None:
 
     told, _ = made(answer)
     assert told == [Verdict.DONE, 2, Verdict.FAILED]
+
+
+def test_a_command_is_told_how_many_handlers_led_to_it() -> None:
+    hostd = Hostd(lambda _: iter([[DONE, DONE]]))
+    events = [raised(1), raised(1, depth=3)]
+    for _ in deliver.attempts([Claim(n, handler(), each, 1, False) for n, each in enumerate(events)], hostd):  # type: ignore[arg-type]
+        pass
+    assert hostd.depths == ["1", "4"]
 
 
 def test_a_request_that_held_only_some_gives_back_the_others() -> None:

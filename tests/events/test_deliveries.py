@@ -40,6 +40,16 @@ def test_a_handler_is_tested_with_the_last_real_event() -> None:
     assert (first.replay, second.replay, first.priority) == (1, 2, 75)
 
 
+def test_a_test_looks_back_only_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = handler()
+    real = happened("domain_create", 5)
+    happened("domain_delete", 7)
+    for looked_at, found in ((1, None), (2, real.pk)):
+        monkeypatch.setattr(operations.repeat, "LOOKED_AT", looked_at)
+        made = operations.test_handler(ADMINISTRATOR, row.pk)
+        assert queries.find_delivery(ADMINISTRATOR, made).outbox_id == found
+
+
 def test_without_one_it_is_tested_with_samples() -> None:
     row = handler()
     first, second = (operations.test_handler(ADMINISTRATOR, row.pk) for _ in range(2))

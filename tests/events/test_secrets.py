@@ -12,10 +12,10 @@ from handler_world import ADMINISTRATOR, SCRIPT, Machine
 
 from innkeeper.accounts.operations import NewCustomer, create_customer
 from innkeeper.core.models import OutboxEvent, SecretEvent
-from innkeeper.core.sealing import unseal
-from innkeeper.events import deliver
+from innkeeper.core.sealing import seal, unseal
+from innkeeper.events import deliver, webhook
 from innkeeper.events.claims import Claim, Verdict
-from innkeeper.events.models import Attempt, Delivery
+from innkeeper.events.models import Attempt, Delivery, EventHandler
 from innkeeper.events.operations import NewHandler, create_handler, remove_handlers, set_enabled
 from innkeeper.hostd.client import Run, RunLimits, RunResult
 from tests.people import make_account
@@ -79,6 +79,19 @@ def test_a_marked_handler_gets_it_in_its_environment_alone_and_then_it_is_erased
     assert not OutboxEvent.objects.exclude(sealed=None).exists()
     assert deliver.MASK in str(list(Attempt.objects.filter(delivery__handler=marked.handler).values()))
     assert PASSWORD not in str(list(Attempt.objects.filter(delivery__handler=marked.handler).values()))
+
+
+def test_a_webhooks_failure_does_not_say_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = create_handler(ADMINISTRATOR, NewHandler("client_create", command=COMMAND, user="jana", pass_secrets=True))
+    customer("ines")
+    EventHandler.objects.filter(pk=one.handler.pk).update(kind="webhook", url="https://x/", sealed_secret=seal("x"))
+
+    def fails(_: webhook.Request) -> webhook.Answer:
+        raise webhook.NotSentError(f"The receiver does not like {PASSWORD}.")
+
+    monkeypatch.setattr(webhook, "send", fails)
+    delivered(Hostd())
+    assert Attempt.objects.get().error == f"The receiver does not like {deliver.MASK}."
 
 
 def test_it_stays_sealed_until_the_last_try(machine: Machine) -> None:
