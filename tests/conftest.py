@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
 from nacl.pwhash import argon2id
 from pytest_django import DjangoDbBlocker
+from xdist.scheduler import LoadScopeScheduling
 
 from innkeeper.core import passwords
 from innkeeper.core.settings import postgresql_settings, sqlite_settings
@@ -18,6 +20,21 @@ from tests.databases import Databases, drop_templates
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+
+class ByInstance(LoadScopeScheduling):
+    """What stays in one process: the tests of an engine's instance, and those of any other file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        engine = re.search(r"\[(sqlite|postgresql)\b", test)
+        return engine[1] if engine else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByInstance | None:
+    """`--dist loadscope` is by instance."""
+    return ByInstance(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """Runs the tests: `./innkeeper test [--fast] [pytest's arguments]`.
 
 The fast part has no daemons and takes SQLite. The full run adds large databases, repeats both on a PostgreSQL server of
-its own, then runs the tests with real daemons and those in a browser. Everything that a part starts ends with it; what
-killed runs left is swept away first.
+its own, then runs the tests with real daemons, those of each engine side by side, and those in a browser. Everything
+that a part starts ends with it; what killed runs left is swept away first.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def main(arguments: list[str]) -> int:
             url = cluster.database("innkeeper")
             cluster.sql("ALTER ROLE innkeeper CREATEDB")
             codes.append(pytest("without daemons, on PostgreSQL", "-m", chosen, *at_once, *more, database=url))
-        codes.append(pytest("with daemons and in a browser", "-m", "service or browser", *more))
+        by_instance = ["-n", "3", "--dist", "loadscope"]
+        codes.append(pytest("with daemons and in a browser", "-m", "service or browser", *by_instance, *more))
     failed = [code for code in codes if code not in (0, NO_TESTS)]
     return failed[0] if failed else min(codes)
 
