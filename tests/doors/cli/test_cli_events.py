@@ -194,7 +194,7 @@ def test_deliveries_with_their_output_and_replay(run: Run) -> None:
     plan = run("event-handler", "replay", "--handler", str(id), "--since", "1h", "--plan")[1]
     assert re.match(r"would do event_handler.replay on event_handler client_create \(1 events of ", plan)
     assert Delivery.objects.count() == 1
-    assert run("event-handler", "replay", "--delivery", str(delivery.pk))[1] == f"1 events again for handler {id}\n"
+    assert run("event-handler", "replay", "--delivery", str(delivery.pk))[1] == f"events again for handler {id}: 1\n"
     assert Delivery.objects.count() == 2
     assert run("event-handler", "replay", "--handler", str(id))[0] == 7
 

@@ -166,7 +166,7 @@ def _deliveries(options: Namespace) -> int:
         mark = " test" if row["test"] else f" replay {row['replay']}" if row["replay"] else ""
         return (
             f"{row['id']:>8} {row['created_at']} {row['state']:<9} handler {row['handler']} {row['event']}"
-            f" {row['object_type']} {row['object_id']}, {row['attempts']} attempts{mark}"
+            f" {row['object_type']} {row['object_id']}, attempts: {row['attempts']}{mark}"
         )
 
     names = ("handler", "event", "since", "status", "after", "limit")
@@ -216,7 +216,7 @@ def _again(parser: Parser) -> None:
 def _replay(options: Namespace) -> int:
     names = ("delivery", "handler", "since", "until")
     arguments = {name: found for name in names if (found := getattr(options, name)) is not None}
-    return objects.change(options, "event-handler.replay", arguments, "{count} events again for handler {handler}")
+    return objects.change(options, "event-handler.replay", arguments, "events again for handler {handler}: {count}")
 
 
 def _events(options: Namespace) -> int:
