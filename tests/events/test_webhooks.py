@@ -121,7 +121,7 @@ def verified(headers: dict[str, str], body: bytes) -> bool:
 
 
 def request(receiver: Receiver, **more: Any) -> webhook.Request:
-    plain = {"url": receiver.url, "id": "7", "body": b'{"a": 1}', "secret": SECRET, "timeout_s": 5.0}
+    plain = {"url": receiver.url, "id": "7", "body": b'{"a": 1}', "secret": SECRET, "timeout_s": 60.0}
     return webhook.Request(**(plain | {"allow_private": True} | more))
 
 
@@ -184,7 +184,7 @@ def test_a_look_up_that_does_not_end_holds_nobody(receiver: Receiver, monkeypatc
     end = threading.Event()
     monkeypatch.setattr(webhook.socket, "getaddrinfo", lambda *_, **__: end.wait(20) and [])
     monkeypatch.setattr(webhook, "_look_ups", threading.BoundedSemaphore(1))
-    with pytest.raises(webhook.NotSentError, match=r"not resolved within 0\.2 s"):
+    with pytest.raises(webhook.NotSentError, match="was not resolved within"):
         webhook.send(request(receiver, timeout_s=0.2))
     monkeypatch.setattr(webhook, "RESOLVE_S", 0.1)
     with pytest.raises(webhook.NotSentError, match="too many look-ups"):
@@ -232,16 +232,23 @@ def test_a_receiver_that_never_comes_to_an_end_is_cut_off(receiver: Receiver) ->
                 return
 
     receiver.slow = drip
-    with pytest.raises(webhook.NotSentError, match=r"did not answer within 0\.5 s|broke the connection off"):
-        webhook.send(request(receiver, timeout_s=0.5))
+    with pytest.raises(webhook.NotSentError, match=r"did not answer within 1 s|broke the connection off"):
+        webhook.send(request(receiver, timeout_s=1))
     stop.set()
 
 
-def test_a_port_where_nobody_listens_and_a_name_of_nobody_are_told_apart(receiver: Receiver) -> None:
+def test_a_port_where_nobody_listens_and_a_name_of_nobody_are_told_apart(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(webhook.NotSentError, match="cannot be reached"):
             webhook.send(request(receiver, url=f"https://localhost:{unused.getsockname()[1]}/"))
+
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(webhook.socket, "getaddrinfo", unknown)
     with pytest.raises(webhook.NotSentError, match="cannot be resolved"):
         webhook.send(request(receiver, url="https://nobody.invalid/"))
 

@@ -24,8 +24,8 @@ T = TypeVar("T")
 _numbers = count(1)
 
 
-def wait_for(what: str, probe: Callable[[], T], seconds: float = 15) -> T:
-    """Ask until the answer is true, and return it."""
+def wait_for(what: str, probe: Callable[[], T], seconds: float = 60) -> T:
+    """Ask until the answer is true, and return it. A machine with much else to do takes its time."""
     end = time.monotonic() + seconds
     while not (answer := probe()):
         assert time.monotonic() < end, f"not within {seconds} s: {what}"

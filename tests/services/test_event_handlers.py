@@ -69,7 +69,7 @@ def test_the_example_of_the_documentation_writes_name_and_login(instance: Privat
     handler = create(instance, "client_create", f'"{path}" <new_contact_name> <new_login_name>')
     login = Site.fresh_name("ines").partition(".")[0]
     instance.customer(login)
-    text = wait_for("the handler has written", lambda: (t := log.read_text()).count("--\n") == 2 and t, 10)
+    text = wait_for("the handler has written", lambda: (t := log.read_text()).count("--\n") == 2 and t)
     sys.stdout.write(f"{log}:\n{text}")
     lines = text.splitlines()
     assert lines[2:5] == ["client created", f"name: Customer {login}", f"login: {login}"]
@@ -87,7 +87,7 @@ def test_a_command_runs_as_the_user_for_handlers_and_cannot_touch_the_panel(
     path = script(folder, f"#!/bin/sh\nexec 2>&1 >> {log}\nid -un\n{tries}\n{asks}\necho end\n")
     handler = create(instance, "client_create", str(path))
     instance.customer(Site.fresh_name("bob").partition(".")[0])
-    text = wait_for("the handler has written", lambda: (t := log.read_text()).endswith("end\n") and t, 10)
+    text = wait_for("the handler has written", lambda: (t := log.read_text()).endswith("end\n") and t)
     assert text.splitlines()[0] == f"innkeeper-{instance.description['tag']}-events"
     assert text.splitlines()[1:] == ["no connection", "end"]
     assert pwd.getpwnam(text.splitlines()[0]).pw_shell == "/usr/sbin/nologin"
@@ -118,11 +118,11 @@ def test_a_killed_hostd_ends_its_handlers_and_the_event_is_delivered_again(
     (folder / "s").write_text("32")
     handler = create(instance, "client_create", str(path))
     instance.customer(Site.fresh_name("carol").partition(".")[0])
-    wait_for("the handler runs", log.read_text, 10)
+    wait_for("the handler runs", log.read_text)
     (folder / "s").write_text("0")
     os.kill(hostd(instance), signal.SIGKILL)
-    text = wait_for("the handler ran again", lambda: (t := log.read_text()).endswith("ended\n") and t, 20)
+    text = wait_for("the handler ran again", lambda: (t := log.read_text()).endswith("ended\n") and t)
     begun = text.splitlines()
     assert begun[0] == begun[1] and begun[2:] == ["ended"]
-    wait_for("nothing of either run is left", lambda: not instance.pids_of("sleep 3"), 10)
+    wait_for("nothing of either run is left", lambda: not instance.pids_of("sleep 3"), 20)
     remove(instance, handler)

@@ -39,7 +39,7 @@ def test_a_reader_beside_many_writers_sees_each_event_once_and_in_order(instance
                 seen.append((last, int(event.findtext("obj_id") or 0)))
         return len(seen) >= WRITERS * EACH
 
-    wait_for("every new account is in the log", all_are_seen, 30)
+    wait_for("every new account is in the log", all_are_seen)
     for writer in writers:
         writer.join(30)
     made = {row[0] for row in instance.sql(f"SELECT id FROM mail_mailaccount WHERE site_id = {site.id}")}
