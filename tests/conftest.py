@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -20,6 +22,15 @@ from tests.databases import Databases, drop_templates
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# How long an example takes tells of the machine.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded stays until the end: no collection of garbage need look at it again."""
+    gc.freeze()
 
 
 class ByInstance(LoadScopeScheduling):

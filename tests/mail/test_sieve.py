@@ -97,7 +97,7 @@ REPLIES = st.builds(
 
 
 @given(st.lists(REPLIES, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_any_text_gives_a_script_that_parses(replies: list[Reply]) -> None:
     parser = sievelib.parser.Parser()
     assert parser.parse(script(*replies)), parser.error

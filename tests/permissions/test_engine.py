@@ -165,7 +165,7 @@ def test_one_process_and_several_do_the_same(tree, tmp_path):
 
 
 def test_progress_has_real_counts(tree):
-    make(tree, *[f"a/{number}" for number in range(3000)])
+    make(tree, *[f"a/{number}" for number in range(2100)])
     seen = []
     applied(tree, entry("alice", "a", ALL, "Read"), progress=lambda report: seen.append(report.objects))
     assert seen == sorted(seen)

@@ -49,7 +49,7 @@ def oracle(descriptor: Descriptor, token: frozenset[str], bit: int) -> bool:
     return False
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250)
 @given(descriptors, tokens)
 def test_access_check_agrees_with_the_definition(descriptor, token):
     allowed = maximum(descriptor, token)

@@ -82,7 +82,7 @@ def acls(draw):
     return posix_acl.make(draw(PERMS), draw(PERMS), draw(PERMS), users, groups)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150)
 @given(entries, acls(), st.sampled_from([0, 1001, 1002]), st.sampled_from([0, 2001, 2003]), st.booleans())
 def test_the_kernel_answers_what_the_model_answers(rules, existing, owner, gid, is_folder):
     compiled = policy(*rules)
@@ -104,7 +104,7 @@ def test_the_kernel_answers_what_the_model_answers(rules, existing, owner, gid, 
             assert answer == expected, (uid, request, posix_acl.describe(acl))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(acls(), st.sampled_from([0, 1001, 1002]), st.sampled_from([0, 2001, 2003]))
 def test_without_rules_everybody_keeps_what_he_had(existing, owner, gid):
     compiled = policy()
@@ -117,7 +117,7 @@ def test_without_rules_everybody_keeps_what_he_had(existing, owner, gid):
         assert after == before, (uid, posix_acl.describe(existing), posix_acl.describe(acl))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120)
 @given(entries, acls(), st.sampled_from([0, 1001]), st.booleans())
 @example(  # the x with which a group passes must not let in a member who is denied what it passes for
     [
@@ -147,7 +147,7 @@ def test_a_second_application_changes_nothing(rules, existing, owner, is_folder)
         assert translator.default(ground, first, default and posix_acl.effective(default)) == default
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(entries, st.sampled_from([1001, 1002, 1003]), st.booleans())
 def test_new_files_and_folders_never_start_with_more_than_the_model(rules, creator, is_folder):
     compiled = policy(rule("Everyone", "NoAccess", entry_flags="0x4"), *rules)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.test.client import ClientHandler
 
 from innkeeper.accounts.models import Account
 from innkeeper.hosting.models import Site
@@ -38,12 +39,19 @@ def bob(site: Site) -> MailAccount:
     return make_mailbox(site, "bob", cp_access=True)
 
 
+@pytest.fixture(scope="session")
+def handler() -> ClientHandler:
+    """What answers all browsers: each would look at every static file once more."""
+    return ClientHandler(enforce_csrf_checks=False)
+
+
 @pytest.fixture
-def log_in() -> Callable[..., Client]:
+def log_in(handler: ClientHandler) -> Callable[..., Client]:
     """A browser in which somebody has logged in."""
 
     def browser(login: str, password: str = PASSWORD) -> Client:
         client = Client()
+        client.handler = handler
         response = client.post("/login/", {"login": login, "password": password})
         assert response.status_code == 302, response.content.decode()
         return client

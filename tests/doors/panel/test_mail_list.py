@@ -78,7 +78,7 @@ def test_a_foreign_site_filters_like_a_missing_one(
 
 @pytest.mark.parametrize("sort", ["name", "-name", "used", "-used", "login", "-login"])
 def test_pages_show_every_account_once_in_order(sort: str, site: Site, log_in: LogIn) -> None:
-    make_many_mailboxes(site, 175)
+    make_many_mailboxes(site, 130)
     never = timezone.now() - timedelta(days=10_000)
     keys: dict[str, Callable[[MailName], Any]] = {
         "name": lambda n: (n.address,),
@@ -216,25 +216,25 @@ def test_export_never_starts_a_formula(site: Site, log_in: LogIn) -> None:
     assert ",'-cmd@example.test," in exported(log_in("alice").get("/mail/export.csv"))
 
 
-@pytest.mark.parametrize("login", ["admin", "alice"])
-def test_the_list_keeps_its_budget_at_100_000_accounts(login: str, site: Site, log_in: LogIn) -> None:
+def test_the_list_keeps_its_budget_at_100_000_accounts(site: Site, log_in: LogIn) -> None:
     make_many_mailboxes(site, 100_000)
-    client = log_in(login)
-    for query in ("", "?sort=-used", "?sort=login", "?q=99", "?show=full", "?q=nobody"):
-        with CaptureQueriesContext(connection) as queries:
-            response = client.get(f"/mail/{query}")
-        assert response.status_code == 200
-        assert len(queries) <= 12
-        assert len(response.content) < 150_000
-    owner = Account.objects.get(login=login)
-    actor = Actor(ActorKind(owner.kind), owner.pk, login)
-    for sort in Sort:
-        key, seen = "", []
-        for _ in range(4):
-            page = listing.page(actor, ListRequest(sort=sort, descending=True, after=key, size=500))
-            seen += [row.id for row in page.rows]
-            key = page.after
-        assert len(seen) == len(set(seen)) == 2000
+    for login in ("admin", "alice"):
+        client = log_in(login)
+        for query in ("", "?sort=-used", "?sort=login", "?q=99", "?show=full", "?q=nobody"):
+            with CaptureQueriesContext(connection) as queries:
+                response = client.get(f"/mail/{query}")
+            assert response.status_code == 200
+            assert len(queries) <= 12
+            assert len(response.content) < 150_000
+        owner = Account.objects.get(login=login)
+        actor = Actor(ActorKind(owner.kind), owner.pk, login)
+        for sort in Sort:
+            key, seen = "", []
+            for _ in range(4):
+                page = listing.page(actor, ListRequest(sort=sort, descending=True, after=key, size=500))
+                seen += [row.id for row in page.rows]
+                key = page.after
+            assert len(seen) == len(set(seen)) == 2000
 
 
 def test_no_page_of_the_whole_list_scans_or_sorts_it(site: Site, admin: Account) -> None:
