@@ -66,9 +66,9 @@ class Databases:
         return Path(shutil.copyfile(made, path))
 
     def _once(self, mark: str, make: Callable[[], None]) -> None:
-        with (self._shared / mark).open("a+") as file:
+        with (self._shared / mark).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if not file.tell():
+            if not os.fstat(file.fileno()).st_size:  # as it is now that nobody else makes it
                 make()
                 file.write("made\n")
 
