@@ -10,7 +10,9 @@ from django.db import DatabaseError, IntegrityError, InternalError, close_old_co
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from innkeeper.core.db.statements import execute
+from innkeeper.core.db.sets import among, insertion
+from innkeeper.core.db.statements import execute, now
+from innkeeper.core.operation import AUDIT_COLUMNS
 
 
 def test_rows_come_back_and_a_write_has_none(db: None) -> None:
@@ -95,3 +97,17 @@ def test_a_statement_that_is_kept_prepared_takes_each_kind_of_value(db: None) ->
     with pytest.raises(IntegrityError), transaction.atomic():
         execute("INSERT INTO core_setting (name, value) VALUES (%s, %s)", ["a", None], by_key=True)
     assert execute("SELECT name FROM core_setting WHERE name = %s", ["a"], by_key=True) == []
+
+
+@pytest.mark.parametrize(
+    "values", [[], [""], ["a"], ["a", "b,c", 'd"e', "f\\g", "{h}", "null", "", "line\nend", "é"], [1, -(2**40)]]
+)
+def test_each_of_many_values_is_found_and_no_other(db: None, values: list[str] | list[int]) -> None:
+    column = "object_id" if values and isinstance(values[0], int) else "object_name"
+    for value in [*values, "other" if column == "object_name" else 7]:
+        row = [now(), "admin", 1, "", "", "xml", "none", "none", 0, "", ""]
+        row[8 if column == "object_id" else 9] = value
+        execute(insertion("core_auditentry", AUDIT_COLUMNS), row)
+    condition, parameter = among(column, values)
+    found = execute(f"SELECT {column} FROM core_auditentry WHERE {condition} ORDER BY id", [parameter])
+    assert [value for (value,) in found] == values

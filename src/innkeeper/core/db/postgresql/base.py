@@ -1,7 +1,7 @@
 """Django's PostgreSQL backend with a short way for hand-written statements and for transactions.
 
-psycopg's cursors send and wait in Python, which takes longer than the server does for a look-up by key. What is
-prepared here, and BEGIN and COMMIT, are one call of libpq each, which waits without Python's lock.
+psycopg's cursors send and wait in Python, which takes longer than the server does for a look-up by key. A statement
+here, BEGIN and COMMIT are one call of libpq each, which waits without Python's lock.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class DatabaseWrapper(ShortTransactions, base.DatabaseWrapper):
         if self.needs_rollback:
             self.validate_no_broken_transaction()
         try:
-            if by_key and self.connection.autocommit:
-                return self._run_prepared(statement, parameters)
+            if self.connection.autocommit:
+                return self._run_prepared(statement, parameters) if by_key else self._run_once(statement, parameters)
             with psycopg.Cursor(self.connection) as cursor:
                 cursor.execute(statement, parameters, prepare=False)
                 return cursor.fetchall() if cursor.description else []
@@ -57,15 +57,22 @@ class DatabaseWrapper(ShortTransactions, base.DatabaseWrapper):
         name = self._prepared.get(statement)
         if name is None:
             name = f"innkeeper_{len(self._prepared)}".encode()
-            places = [f"${number}" for number in range(1, len(parameters) + 1)]
-            _succeeded(server.prepare(name, (statement % tuple(places)).encode()))
+            _succeeded(server.prepare(name, _with_numbers(statement, len(parameters))))
             self._prepared[statement] = name
         values = transformer.dump_sequence(parameters, [PyFormat.TEXT] * len(parameters))
-        result = _succeeded(server.exec_prepared(name, values))
-        if not result.ntuples:
+        return self._rows(server.exec_prepared(name, values))
+
+    def _run_once(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        server, transformer = self.connection.pgconn, self._transformer
+        values = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
+        text = _with_numbers(statement, len(parameters))
+        return self._rows(server.exec_params(text, values, transformer.types, transformer.formats))
+
+    def _rows(self, result: PGresult) -> list[tuple[Any, ...]]:
+        if not _succeeded(result).ntuples:
             return []
-        transformer.set_pgresult(result)
-        rows: list[tuple[Any, ...]] = transformer.load_rows(0, result.ntuples, tuple)
+        self._transformer.set_pgresult(result)
+        rows: list[tuple[Any, ...]] = self._transformer.load_rows(0, result.ntuples, tuple)
         return rows
 
     def _start_transaction_under_autocommit(self) -> None:
@@ -97,6 +104,11 @@ class DatabaseWrapper(ShortTransactions, base.DatabaseWrapper):
                 return True
         usable: bool = super().is_usable()
         return usable
+
+
+def _with_numbers(statement: str, count: int) -> bytes:
+    """The statement with the server's own marks for its parameters."""
+    return (statement % tuple([f"${number}" for number in range(1, count + 1)])).encode()
 
 
 def _succeeded(result: PGresult) -> PGresult:
