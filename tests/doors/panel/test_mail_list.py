@@ -131,6 +131,19 @@ def test_search_finds_parts_of_addresses_and_takes_signs_literally(site: Site, l
     assert found("zoe@example") == ["zoe"]
 
 
+def test_every_page_tells_how_many_there_are_and_a_short_list_is_searched_once(site: Site, log_in: LogIn) -> None:
+    make_many_mailboxes(site, 51)
+    make_mailbox(site, "zoe")
+    client = log_in("alice")
+    first = client.get("/mail/").content.decode()
+    assert "52 accounts" in first
+    assert "52 accounts" in client.get(next_link(first)).content.decode()
+    with CaptureQueriesContext(connection) as queries:
+        found = client.get("/mail/?q=zoe").content.decode()
+    assert "1 account" in found and addresses(found) == ["zoe@example.test"]
+    assert len([query for query in queries if "'zoe'" in query["sql"]]) == 1
+
+
 def test_search_finds_a_domain_in_its_own_letters(alice: Account, log_in: LogIn) -> None:
     make_mailbox(make_site(alice, "bücher.test"), "ann")
     page = log_in("alice").get("/mail/", {"q": "bücher"}).content.decode()

@@ -102,7 +102,7 @@ def account_list(request: PanelRequest) -> HttpResponse:
     if not page.rows and (wanted.after or wanted.before):
         # What followed is gone, perhaps removed from that very page: start again.
         return redirect(f"{reverse('panel:mail')}{_query(wanted)}")
-    count = listing.count(request.actor, wanted)
+    count = listing.count(request.actor, wanted, page)
     context: dict[str, Any] = {
         "section": "mail",
         "wanted": wanted,
