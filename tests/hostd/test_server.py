@@ -166,6 +166,20 @@ def test_a_process_without_free_descriptors_goes_on_when_there_are_some(
         assert Client(path).programs() == {}
 
 
+def test_a_process_without_free_threads_goes_on_when_there_are_some(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        for _ in range(CONNECTIONS + 1):
+            with connected(path) as connection:
+                assert ended(connection)
+    assert Client(path).programs() == {}
+
+
 def test_nothing_of_a_request_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     Client(path).kick(["someone@private.test"])

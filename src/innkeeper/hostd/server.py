@@ -71,7 +71,12 @@ class Server:
                 log.warning("refused pid %d: %d connections are open", pid, CONNECTIONS)
                 connection.close()
             else:
-                threading.Thread(target=self._connection, args=(connection, pid), daemon=True).start()
+                try:
+                    threading.Thread(target=self._connection, args=(connection, pid), daemon=True).start()
+                except RuntimeError as error:
+                    log.warning("refused pid %d: %s", pid, error)
+                    connection.close()
+                    self._slots.release()
 
     def _connection(self, connection: socket.socket, pid: int) -> None:
         try:
