@@ -149,8 +149,13 @@ def test_the_child_is_the_account_and_nothing_more(instance: Any) -> None:
         return {"status": status, "groups": os.getgroups(), "back": back, "descriptors": len(kept)}, ()
 
     alice = f"{instance.name}-s17"
-    with Path("/dev/null").open():  # something that the child must not get
-        told, _ = run_as(Identity.of(alice), look)
+    before = os.umask(0o077)
+    try:
+        with Path("/dev/null").open():  # something that the child must not get
+            told, _ = run_as(Identity.of(alice), look)
+    finally:
+        os.umask(before)
+    assert told["status"]["Umask"] == "0022", "what hostd's own closes is open in what the account makes"
     entry = pwd.getpwnam(alice)
     assert told["status"]["Uid"].split() == [str(entry.pw_uid)] * 4
     assert told["status"]["Gid"].split() == [str(entry.pw_gid)] * 4
@@ -367,6 +372,14 @@ def test_the_trash_gives_back_and_is_emptied_by_age(files: Files, root: Path) ->
     closed.chmod(0)
     assert files.empty_trash(0) == 1
     assert files.trashed() == ([], 0)
+
+
+def test_what_cannot_be_deleted_is_said_where_nothing_else_goes(files: Files, root: Path) -> None:
+    (root / ".trash" / "1-0123456789ab" / "of-root").mkdir(parents=True)
+    upload(files, ("httpdocs",), "a", b"")
+    files.trash(("httpdocs",), ["a"])
+    assert files.empty_trash(0) == 1, "one that stays keeps no other"
+    assert refusal(files.empty_trash, 0) == "denied"
 
 
 def test_trash_of_any_depth_is_deleted(files: Files, root: Path) -> None:
