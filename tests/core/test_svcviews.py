@@ -86,7 +86,7 @@ def test_functions_are_replaced_in_place_and_none_is_left_over() -> None:
             DropServiceViews().database_forwards("mail", editor, None, None)
             CreateServiceViews(views, keys).database_forwards("mail", editor, None, None)
 
-    newest = import_module("innkeeper.mail.migrations.0005_international_logins")
+    newest = import_module("innkeeper.mail.migrations.0006_kept_plans_of_replies")
     before = functions()
     try:
         create(newest.VIEWS, newest.KEYS)

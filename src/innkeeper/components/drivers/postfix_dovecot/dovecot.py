@@ -68,11 +68,11 @@ def sql_delivery_conf(layout: Layout) -> str:
     """
     size = "octet_length(script)" if layout.lookup.driver == "pgsql" else "length(CAST(script AS BLOB))"
     # Asked as the script is read afterwards, so that this fails, too, when that would.
-    there = (
-        f"SELECT '{SIEVE_BEFORE}' FROM svc_mail_sieve_name n"
-        " JOIN svc_mail_sieve_data d ON d.username = n.username AND d.id = n.id"
-        " WHERE n.username = '%Lu' AND n.name = 'autoresponder'"
+    name, data = (
+        select(layout.lookup.driver, columns, view, "'%Lu'")
+        for columns, view in (("id, name", "svc_mail_sieve_name"), ("id", "svc_mail_sieve_data"))
     )
+    there = f"SELECT '{SIEVE_BEFORE}' FROM ({name}) n JOIN ({data}) d ON d.id = n.id WHERE n.name = 'autoresponder'"
     reply = f"CASE WHEN {size} <= {MAX_SCRIPT_BYTES} THEN ({there}) END AS sieve_before"
     user = f"{_home(layout)} AS home, quota_rule, {reply}"
     return f"""\

@@ -24,6 +24,8 @@ KEYS = {
     "svc_mail_user": "username",
     "svc_mail_outgoing": "login",
     "svc_mail_international": "name",
+    "svc_mail_sieve_name": "username",
+    "svc_mail_sieve_data": "username",
 }
 """The column by which each service view is asked."""
 
