@@ -19,6 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from innkeeper.core import passwords
+from innkeeper.core.db.transactions import ShortTransactions
 from innkeeper.doors import rsgi
 from innkeeper.doors.xmlapi import endpoint
 
@@ -69,7 +70,7 @@ def watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
         connection.execute_wrappers.append(statement)
 
 
-def commit(self: BaseDatabaseWrapper) -> None:
+def commit(self: ShortTransactions) -> None:
     at("commit:before")
     real_commit(self)
     at("commit:after")
@@ -86,9 +87,9 @@ def answer(*args: Any, **kwargs: Any) -> Any:
         _progress[0] = 0
 
 
-real_commit = BaseDatabaseWrapper.commit
+real_commit = ShortTransactions.commit
 real_answer = endpoint.answer
-BaseDatabaseWrapper.commit = commit  # type: ignore[method-assign]
+ShortTransactions.commit = commit  # type: ignore[method-assign]
 endpoint.answer = answer
 passwords.hash_mail_many = around("hash", passwords.hash_mail_many)  # type: ignore[assignment]
 connection_created.connect(watch)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -34,10 +34,12 @@ VICTIMS = {
 }
 SCRIPT = """\
 #!/bin/sh
-echo "begun $INNKEEPER_EVENT_ID $INNKEEPER_OBJECT_ID" >> {log}
-sleep 0.1
-echo "ended $INNKEEPER_EVENT_ID $INNKEEPER_OBJECT_ID" >> {log}
+echo "begun $INNKEEPER_EVENT_ID $INNKEEPER_OBJECT_ID $$" >> {folder}/log
+sleep 0.03
+while [ -e {folder}/hold ]; do sleep 0.05; done
+echo "ended $INNKEEPER_EVENT_ID $INNKEEPER_OBJECT_ID $$" >> {folder}/log
 """
+"""A handler that goes on until nobody holds it: one that is to be killed must be there when it is."""
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def folder() -> Iterator[Path]:
     log.touch()
     log.chmod(0o666)
     script = made / "counting-handler"
-    script.write_text(SCRIPT.format(log=log))
+    script.write_text(SCRIPT.format(folder=made))
     script.chmod(0o755)
     yield made
     shutil.rmtree(made)
@@ -96,10 +98,34 @@ def raised(instance: PrivateInstance, customers: list[int]) -> list[tuple[int, i
 RUNNING = "SELECT COUNT(*) FROM events_delivery WHERE state = 'running'"
 
 
-def commanded(path: str) -> list[int]:
-    """The processes whose command names a path."""
-    found = subprocess.run(["pgrep", "-f", path], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in found.stdout.split()]
+def lines_of(log: Path) -> list[tuple[str, int, int, int]]:
+    """What handlers wrote: `begun` or `ended`, the ids of event and object, and their own process id."""
+    lines = [line.split() for line in log.read_text().splitlines()]
+    return [(what, int(event), int(object_id), int(pid)) for what, event, object_id, pid in lines]
+
+
+def running(log: Path) -> list[int]:
+    """The handlers that run now."""
+    last = {pid: what for what, _, _, pid in lines_of(log)}
+    return [pid for pid, what in last.items() if what == "begun" and log.parent.name in command_of(pid)]
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[list[int]]:
+    """Handlers that run, and do not end meanwhile."""
+    hold = folder / "hold"
+    hold.touch()
+    try:
+        yield wait_for("a handler runs", lambda: running(folder / "log"), 60)
+    finally:
+        hold.unlink()
 
 
 def kill(found: list[int]) -> bool:
@@ -134,12 +160,12 @@ def test_no_event_is_lost_or_out_of_order(instance: PrivateInstance, engine: str
             # time to start what was killed last.
             wait_for("a delivery runs", lambda: instance.sql(RUNNING)[0][0], 120)
             time.sleep(random.uniform(0, 0.1))
-            # A handler is gone before all marks are read.
-            victims = commanded(str(script)) if name == "handler" else instance.pids_of(VICTIMS[name])
-            busy = instance.sql(RUNNING)[0][0] > 0
-            if kill(victims):
-                done[name] += 1
-                inside[name] += busy
+            found = held(folder) if name == "handler" else contextlib.nullcontext(instance.pids_of(VICTIMS[name]))
+            with found as victims:
+                busy = instance.sql(RUNNING)[0][0] > 0
+                if kill(victims):
+                    done[name] += 1
+                    inside[name] += busy
         wait_for("enough has happened", lambda: len(raised(instance, customers)) >= events, 300)
     finally:
         traffic.stop.set()
@@ -149,17 +175,17 @@ def test_no_event_is_lost_or_out_of_order(instance: PrivateInstance, engine: str
     wait_for("everything is delivered", lambda: instance.sql(open_ones)[0][0] + instance.sql(pending)[0][0] == 0, 300)
 
     rows = raised(instance, customers)
-    lines = [line.split() for line in log.read_text().splitlines()]
-    ended = {int(id) for what, id, _ in lines if what == "ended"}
+    lines = lines_of(log)
+    ended = {id for what, id, _, _ in lines if what == "ended"}
     assert {number for _, _, number, _ in rows} <= ended, "an event was not delivered"
     order: dict[int, list[int]] = defaultdict(list)
-    for what, id, object_id in lines:
+    for what, id, object_id, _ in lines:
         if what == "begun":
-            order[int(object_id)].append(int(id))
+            order[object_id].append(id)
     for object_id, numbers in order.items():
         assert numbers == sorted(numbers), f"customer {object_id} out of order"
         assert list(dict.fromkeys(numbers)) == [number for _, of, number, _ in rows if of == object_id]
-    again = sum(what == "begun" for what, _, _ in lines) - len(rows)
+    again = sum(what == "begun" for what, *_ in lines) - len(rows)
     sys.stdout.write(
         f"{engine}: {len(rows)} events, {sum(done.values())} kills {dict(done)}, {sum(inside.values())} of them inside"
         f" a delivery {dict(inside)}, {again} handlers run again, {time.monotonic() - begun_at:.0f} s\n"
