@@ -6,6 +6,8 @@ same number. Every account has a mailbox; every hundredth an alias `aN`, a redir
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 FIRST_SITE = 1001
@@ -65,9 +67,29 @@ def populate(cursor: Any, vendor: str, *, sites: int, accounts: int, password: s
         "INSERT INTO mail_sievescript (account_id, revision, active, script)"
         f" SELECT 1000000000 + n, 1, {truth}, 'keep;' FROM {series(1, accounts)} WHERE n % 100 = 0",
     ]
-    for statement in statements:
-        if "%s" in statement:
-            cursor.execute(statement.replace("%", "%%").replace("%%s", "%s"), [password])
-        else:
-            cursor.execute(statement)
+    with _references_checked_at_the_end(cursor, vendor):
+        for statement in statements:
+            if "%s" in statement:
+                cursor.execute(statement.replace("%", "%%").replace("%%s", "%s"), [password])
+            else:
+                cursor.execute(statement)
     cursor.execute("ANALYZE")
+
+
+@contextmanager
+def _references_checked_at_the_end(cursor: Any, vendor: str) -> Iterator[None]:
+    """PostgreSQL keeps in mind for each row that its references are to be checked, and does that one by one."""
+    if vendor != "postgresql":
+        yield
+        return
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table of which something is kept in mind is not altered
+    cursor.execute(
+        "SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE contype = 'f' AND conrelid::regclass::text ~ '^(hosting|mail)_'"
+    )
+    references = cursor.fetchall()
+    for table, name, _ in references:
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    yield
+    for table, name, definition in references:
+        cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 from django.conf import settings
-from django.db import connection
 from nacl.pwhash import argon2id
 from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadScopeScheduling
 
 from innkeeper.core import passwords
-from innkeeper.core.settings import postgresql_settings, sqlite_settings
 from tests.databases import Databases, drop_templates
 
 if TYPE_CHECKING:
@@ -63,12 +61,8 @@ def django_db_setup(
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[None]:
     """On SQLite it is a file, as in the product: threads and the writer's lock act alike there."""
-    with databases.fresh(tmp_path_factory.mktemp("database"), "empty") as address:
-        settings_of = sqlite_settings if connection.vendor == "sqlite" else postgresql_settings
-        connection.settings_dict["NAME"] = settings_of(address)["NAME"]
+    with databases.for_django(tmp_path_factory.mktemp("database"), django_db_blocker):
         yield
-        with django_db_blocker.unblock():
-            connection.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,6 +14,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+from innkeeper.core.settings import postgresql_settings, sqlite_settings
 
 SOURCE = Path(__file__).parents[1] / "src"
 ADMINISTRATOR_PASSWORD = "Kx4!paper-Moon"
@@ -57,6 +61,22 @@ class Databases:
                 # Not WITH (FORCE): that is refused while the server's own vacuum looks at the database.
                 connection.execute(END_SESSIONS, (name,))
                 connection.execute(f'DROP DATABASE "{name}"')
+
+    @contextmanager
+    def for_django(self, folder: Path, blocker: DjangoDbBlocker) -> Iterator[None]:
+        """Meanwhile Django works on a new database, in whatever thread."""
+        settings_of = sqlite_settings if connection.vendor == "sqlite" else postgresql_settings
+
+        def work_on(name: str) -> None:
+            with blocker.unblock():
+                connection.close()
+            connection.settings_dict["NAME"] = name
+
+        before = connection.settings_dict["NAME"]
+        with self.fresh(folder, "empty") as address:
+            work_on(settings_of(address)["NAME"])
+            yield
+            work_on(before)
 
     def file(self, path: Path, kind: str) -> Path:
         """The path, now of a new SQLite database whatever the engine of the run."""
