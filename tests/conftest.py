@@ -26,9 +26,15 @@ hypothesis.settings.register_profile("patient", deadline=None, suppress_health_c
 hypothesis.settings.load_profile("patient")
 
 
-def pytest_collection_finish() -> None:
-    """What was loaded stays until the end: no collection of garbage need look at it again."""
+# What is loaded until the first test runs stays until the end: no collection of garbage need look at it.
+gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """From now on there is garbage."""
     gc.freeze()
+    gc.enable()
 
 
 class ByInstance(LoadScopeScheduling):
