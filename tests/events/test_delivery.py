@@ -293,12 +293,12 @@ def test_a_handler_removed_while_it_runs_leaves_nothing_and_stops_nobody() -> No
     def verdict(claim: Claim) -> Verdict:
         if claim.handler.pk == one.pk:
             begun.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         return Verdict.DONE
 
     runs = Runs(verdict)
     runs.loop.turn()
-    assert begun.wait(10)
+    assert begun.wait(60)
     EventHandler.objects.filter(pk=one.pk).delete()
     go_on.set()
     runs.settle()
@@ -397,13 +397,13 @@ def test_what_stands_behind_a_long_run_is_made_by_another_thread() -> None:
         if len(made) > 1 and not slow.is_set():
             slow.set()
             yield Progress([runs.attempt(made[0])], len(made) - 2)
-            assert go_on.wait(10)
+            assert go_on.wait(60)
             yield Progress([runs.attempt(made[1])])
         else:
             yield Progress([runs.attempt(claim) for claim in made])
 
     runs.loop.pool._attempts = attempts
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while states().get("done") != 199 and time.monotonic() < deadline:
         runs.loop.turn()
         runs.loop.wait(0.05)

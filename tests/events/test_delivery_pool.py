@@ -37,7 +37,7 @@ def test_handlers_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Pool(attempts, done.release)
     pool.add([*waiting(1, 3), *waiting(2, 3)])
     for _ in range(6):
-        assert done.acquire(timeout=20)
+        assert done.acquire(timeout=60)
     pool.close()
     assert made == [1, 2, 1, 2, 1, 2]
 
@@ -56,7 +56,7 @@ def test_results_that_could_not_be_written_are_written_later(monkeypatch: pytest
     raised(1)
     runs = Runs()
     assert runs.loop.turn()
-    runs.loop.wait(20)  # until the attempt was made
+    runs.loop.wait(60)  # until the attempt was made
 
     def fails(_: Sequence[Result]) -> None:
         raise OperationalError("database is locked")
@@ -76,7 +76,7 @@ def test_a_run_that_outlasts_its_lease_is_not_made_twice() -> None:
     go_on = threading.Event()
 
     def verdict(_: Claim) -> Verdict:
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return Verdict.DONE
 
     runs = Runs(verdict)

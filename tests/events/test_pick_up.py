@@ -46,7 +46,7 @@ def at_work(runs: Runs) -> Iterator[Runs]:
     finally:
         runs.loop._stop.set()
         runs.loop.wake()
-        thread.join(30)
+        thread.join(60)
 
 
 def insert(object_id: int) -> None:
@@ -60,7 +60,7 @@ def insert(object_id: int) -> None:
 
 
 def wait_for(runs: Runs, *objects: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while [made[1] for made in runs.made] != list(objects):
         assert time.monotonic() < deadline, runs.made
         time.sleep(0.01)
@@ -81,17 +81,17 @@ def test_a_late_commit_with_an_older_id_is_found_like_any_other(runs: Runs) -> N
         connection.set_autocommit(False)
         insert(1)
         is_written.set()
-        may_commit.wait(20)
+        may_commit.wait(60)
         connection.commit()
         connection.close()
 
     thread = threading.Thread(target=late)
     thread.start()
-    assert is_written.wait(20)
+    assert is_written.wait(60)
     insert(2)
     wait_for(runs, 2)
     may_commit.set()
-    thread.join(20)
+    thread.join(60)
     wait_for(runs, 2, 1)
 
 
@@ -120,8 +120,8 @@ def by_panel() -> None:
 def test_an_operation_is_told_of_when_it_is_committed_whatever_its_door(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, door: Callable[[], None], event: str
 ) -> None:
-    """The deliveries look by themselves every minute here, so that only who is told is in time."""
-    monkeypatch.setitem(POLL_S, connection.vendor, 60)
+    """The deliveries look by themselves every ten minutes here, so that only who is told is in time."""
+    monkeypatch.setitem(POLL_S, connection.vendor, 600)
     settings.INSTANCE = SimpleNamespace(wake_socket=tmp_path / "wake", name="test")
     EventNumber.objects.update_or_create(id=1, defaults={"last": 0})
     make_account("admin", kind="admin", id=1)
@@ -136,9 +136,9 @@ def test_an_operation_is_told_of_when_it_is_committed_whatever_its_door(
 
     monkeypatch.setattr(runs.loop, "wait", waits)
     with at_work(runs):
-        assert has_looked.wait(20)
+        assert has_looked.wait(60)
         door()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not runs.made:
             assert time.monotonic() < deadline
             time.sleep(0.01)
