@@ -4,7 +4,7 @@ Dovecot runs it as the storage user: `reply.py SOCKET FILES -i -f SENDER -- RECI
 input. The socket is Postfix's, in a folder that only Postfix and the storage user can enter; a TCP port would relay for
 every local user. FILES is the store from which `attachments` takes what an automatic reply names.
 
-It starts for each reply, so it loads next to nothing: 11 ms of processor time. With `smtplib` and what that loads it
+It starts for each reply, so it loads next to nothing: 10 ms of processor time. With `smtplib` and what that loads it
 took 64, on the machine where Python alone takes 9.
 """
 
@@ -92,4 +92,6 @@ def _with_files(message: bytes, files: str) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    code = main(*sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(code)  # to take Python down is a seventh of the whole
