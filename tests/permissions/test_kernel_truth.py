@@ -307,6 +307,29 @@ def test_a_killed_run_is_resumed_or_undone_completely(memory_tree, ending):
         assert set(lists.values()) == {((ALICE, 7),)}
 
 
+def test_what_is_mounted_in_the_tree_is_left_alone_also_if_it_is_of_the_same_file_system(tmp_path):
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    make(tmp_path, "root/d/a", "root/d/to a/f", "root/d/to", "root/d/other/", "root/e", "outside/in/f", "outside/g")
+    rules = tmp_path / "rules.xml"
+    granted = {"SidStr": sid.user(ALICE)}
+    entries = [entry("x", path, ALL, "Modify", **granted) for path in ("d", "e", "d/to a/in/f")]
+    rules.write_text(f"<R>{''.join(entries)}</R>")
+    command = f"{sys.executable} -m innkeeper.permissions apply --rules {rules} --root {root} --no-journal"
+    script = (
+        f"set -e; mount --bind {outside} '{root}/d/to a'; mount --bind {outside}/g {root}/d/to"
+        f"; mount --bind {outside}/g {root}/e; mount -t tmpfs none {root}/d/other; {command} --json"
+        f"; getfacl -cp {root}/d/other"
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+        check=False, capture_output=True, text=True, env=ENVIRONMENT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert [path for path in (outside, *outside.rglob("*")) if posix_acl.ACCESS in os.listxattr(path)] == []
+    assert f"user:{ALICE}" not in done.stdout
+    assert _list(root / "d/a").users == ((ALICE, 7),)
+
+
 @pytest.mark.parametrize(("flags", "code"), [("0x0", 2), ("0x8", 1)])
 def test_a_file_system_without_lists_is_said_with_the_rule(tmp_path, flags, code):
     rules = tmp_path / "rules.xml"

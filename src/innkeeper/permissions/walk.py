@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -36,6 +37,7 @@ _REMEMBERED = 4096
 _UNKNOWN: Any = object()
 _KIND = 0o170000
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+_MOUNTS, _ESCAPED = Path("/proc/self/mountinfo"), re.compile(rb"\\([0-7]{3})")
 _PROTECTED_HARDLINKS = Path("/proc/sys/fs/protected_hardlinks")
 
 
@@ -76,6 +78,7 @@ class Walker:
         self.store = store
         self.root = root
         self.device = os.fstat(root).st_dev
+        self.mounts = _mounts_below(root)
         self.report = report
         self.journal = journal
         self.watch = watch
@@ -153,6 +156,8 @@ class Walker:
             names, name = list(path[:-1]), path[-1]
             pending: list[Pending] = []
             try:
+                if self._is_mount(names, name):
+                    return
                 os.fchdir(fd)
                 st = os.stat(name, dir_fd=fd, follow_symlinks=False)
                 here = self._ground_of(ground, node, name, st)
@@ -234,7 +239,10 @@ class Walker:
         alike = 0
         subs: list[str] = []
         pending: list[Pending] = []
-        for name in _names(fd):
+        found_names = _names(fd)
+        if self.mounts:
+            found_names = (name for name in found_names if not self._is_mount(names, name))
+        for name in found_names:
             try:
                 st = lstat(name)
                 is_alike = st[0] == mode and st[3:6] == owners
@@ -303,6 +311,8 @@ class Walker:
         """Nothing is inherited from here, so only what rules name is visited."""
         subs = []
         for name, below in (node.children if node else {}).items():
+            if self._is_mount(names, name):
+                continue
             try:
                 st = os.stat(name, dir_fd=fd, follow_symlinks=False)
             except FileNotFoundError:
@@ -332,6 +342,8 @@ class Walker:
         if below is not None and below.leave_alone:
             self.report.skipped["left alone"] += 1
             return None
+        if self._is_mount(names[:-1], name):
+            return None
         if depth >= MAX_DEPTH:
             self.report.problem(Problem("/".join(names), "too-deep", f"more than {MAX_DEPTH} folders deep"))
             return None
@@ -356,6 +368,13 @@ class Walker:
             self.report.skipped["mount point"] += 1
             return None
         return opened, self.policy.child(ground, below, True, (st.st_uid, st.st_gid)), below
+
+    def _is_mount(self, names: list[str], name: str) -> bool:
+        """Whether something is mounted at a name; it is left alone then, and counted."""
+        if not self.mounts or (*names, name) not in self.mounts:
+            return False
+        self.report.skipped["mount point"] += 1
+        return True
 
     def _descend(self, path: tuple[str, ...]) -> tuple[int, Ground, Node | None] | None:
         """Open a folder from the root on, part by part."""
@@ -530,6 +549,20 @@ def kept_directory() -> Iterator[None]:
 def _creates(node: Node) -> bool:
     """True when a rule wants this folder, or one below it, to be made."""
     return node.create or any(map(_creates, node.children.values()))
+
+
+def _mounts_below(root: int) -> frozenset[tuple[str, ...]]:
+    """The paths below an opened folder at which something is mounted.
+
+    A part of the same file system may be: its device tells nothing.
+    """
+    try:
+        above = str(Path(f"/proc/self/fd/{root}").readlink()).rstrip("/") + "/"
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:  # without /proc the devices have to do
+        return frozenset()
+    points = (os.fsdecode(_ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), line.split(b" ")[4])) for line in lines)
+    return frozenset(tuple(point[len(above) :].split("/")) for point in points if point.startswith(above))
 
 
 def _names(fd: int) -> Iterable[str]:
