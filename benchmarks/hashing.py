@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import statistics
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks import packets
 from benchmarks.create import PRODUCT
 from benchmarks.harness import ROUNDS, database, prepare, report, run_load, scratch, serving, spread
 
 ACCOUNTS = 100
+PACKETS = 5
 
 
 def single_thread_rate() -> float:
@@ -38,12 +39,20 @@ def main(engine: str) -> None:
                 rate = run_load(port, headers, [body], 1).rate * ACCOUNTS
                 if round_:
                     ratios.append(rate / floor)
-            body = packets.create([f"last{n}" for n in range(500)], password="Word-of-Many-1", kind="plain")
-            hashing = threading.Thread(target=run_load, args=(port, headers, [body], 1))
-            hashing.start()
-            while hashing.is_alive():
-                slowest.append(max(run_load(port, headers, [packets.PROBE], 1).latencies))
-                time.sleep(0.1)
-    print(f"hash rate beside cores x one thread: {spread(ratios, '{:.2f}')}")
-    report("hashing", statistics.median(ratios), ">= 0.90")
-    print(f"slowest other packet while 500 hashes ran: {max(slowest):.2f} s of {len(slowest)}, target < 1 s")
+            print(f"hash rate beside cores x one thread: {spread(ratios, '{:.2f}')}")
+            report("hashing", statistics.median(ratios), ">= 0.90")
+            # Packet by packet: as one, a slow machine would refuse them, because hashing them would take too long.
+            bodies = [
+                packets.create([f"last{p}n{n}" for n in range(ACCOUNTS)], password="Word-of-Many-1", kind="plain")
+                for p in range(PACKETS)
+            ]
+            with ThreadPoolExecutor(1) as pool:
+                hashing = pool.submit(run_load, port, headers, bodies, 1)
+                while not hashing.done():
+                    slowest.append(max(run_load(port, headers, [packets.PROBE], 1).latencies))
+                    time.sleep(0.1)
+                hashing.result()
+    print(
+        f"slowest other packet while {PACKETS * ACCOUNTS} hashes ran: {max(slowest):.2f} s of {len(slowest)},"
+        " target < 1 s"
+    )
