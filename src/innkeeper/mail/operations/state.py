@@ -6,7 +6,6 @@ The number of statements depends on which parts an operation touches, never on h
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -18,7 +17,7 @@ from django.db import connection
 from innkeeper.core.db.sets import among, execute_each, insertion
 from innkeeper.core.db.sets import insert as insert_rows
 from innkeeper.core.db.statements import database, execute, now
-from innkeeper.core.ids import allocate
+from innkeeper.core.ids import allocate, new_guid
 from innkeeper.core.operation import json_text
 from innkeeper.mail.models import new_storage_key
 from innkeeper.mail.operations.site import Site
@@ -100,6 +99,7 @@ _COLUMNS = (
 )
 _SELECT = "SELECT n.local_part, a.id, a.guid, a.storage, " + ", ".join(f"a.{column}" for column in _COLUMNS)
 _ACCOUNT_COLUMNS = ("guid", "site_id", "storage", "used_bytes", "created_at", *_COLUMNS)
+_ROW_COLUMNS = ("id", *_ACCOUNT_COLUMNS)
 _UPDATE_ACCOUNT = f"UPDATE mail_mailaccount SET {', '.join(f'{column} = %s' for column in _COLUMNS)} WHERE id = %s"
 _NAME_COLUMNS = ("site_id", "local_part", "address", "kind", "account_id")
 _REPLY_COLUMNS = (
@@ -236,7 +236,7 @@ def insert(site: Site, states: Sequence[AccountState]) -> None:
         return
     at = now()
     accounts = [
-        (state.guid or str(uuid.uuid4()), site.id, state.storage or new_storage_key(), 0, at, *_values(state))
+        (state.guid or new_guid(), site.id, state.storage or new_storage_key(), 0, at, *_values(state))
         for state in states
     ]
     if len(states) == 1 and database().vendor == "postgresql":
@@ -247,7 +247,7 @@ def insert(site: Site, states: Sequence[AccountState]) -> None:
         for state, account_id in zip(states, allocate("mail_mailaccount", len(states)), strict=True):
             state.id = account_id
         rows = [(state.id, *row) for state, row in zip(states, accounts, strict=True)]
-        insert_rows("mail_mailaccount", ("id", *_ACCOUNT_COLUMNS), rows)
+        insert_rows("mail_mailaccount", _ROW_COLUMNS, rows)
         names = [(site.id, state.name, site.address(state.name), "account", state.id) for state in states]
     names += [(site.id, name, site.address(name), "alias", state.id) for state in states for name in state.aliases]
     insert_rows("mail_mailname", _NAME_COLUMNS, names)
