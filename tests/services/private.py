@@ -79,8 +79,9 @@ class PrivateInstance:
         return described
 
     def down(self) -> None:
-        """End it and remove everything."""
-        self.command("down", "--purge")
+        """End it and remove everything that a test has left of it."""
+        if self.state.exists():
+            self.command("down", "--purge")
         shutil.rmtree(self.parent, ignore_errors=True)
 
     @property

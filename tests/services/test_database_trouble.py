@@ -133,8 +133,7 @@ def test_a_database_server_that_is_away_is_said_and_costs_no_mail(cluster: Clust
         instance.up()
         site = instance.webspace("away.test")
         anna: Account = site.account("anna")
-        cluster.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        cluster.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        take_away(cluster, name)
         refused = refusal(site, "berta")
         assert refused.code == INTERNAL_ERROR
         assert "database cannot be reached now" in refused.text
@@ -146,6 +145,18 @@ def test_a_database_server_that_is_away_is_said_and_costs_no_mail(cluster: Clust
         site.account("berta")
         assert_nothing_half(site, "anna", "berta")
         mail_clients.wait_for("log-ins are answered again", anna.logs_in, 60)
+        take_away(cluster, name)
+        roles = cluster.sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'innkeeper%'").split()
+        done = instance.command("down", "--purge")
+        assert not instance.state.exists()
+        assert len(roles) == 2
+        assert all(role in done.stderr for role in roles), "what stays on the server is named"
     finally:
         cluster.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         instance.down()
+
+
+def take_away(cluster: Cluster, name: str) -> None:
+    """Let nobody reach a database any more."""
+    cluster.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    cluster.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")

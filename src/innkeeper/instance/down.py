@@ -36,11 +36,20 @@ def down(state: Path, report: Report, *, purge: bool) -> None:
     report.step("everything is down")
     if purge:
         if instance.database.server:
-            database.drop_roles(instance)
-            report.step(f"removed the daemons' roles; the panel's tables stay in {instance.database.shown}")
+            report.step(_drop_roles(instance))
         users.remove(instance)
         shutil.rmtree(instance.state)
         report.step(f"removed the users and {instance.state}")
+
+
+def _drop_roles(instance: Instance) -> str:
+    """Remove the daemons' database roles; what became of them. A server that is gone for good holds nothing up."""
+    try:
+        database.drop_roles(instance)
+    except InstanceError as error:
+        names = f"{instance.database.policy_role}, {instance.database.lookup_role}"
+        return f"{error} If it comes back, remove there what stays: DROP OWNED BY {names}; DROP ROLE {names}"
+    return f"removed the daemons' roles; the panel's tables stay in {instance.database.shown}"
 
 
 def _close_parents(instance: Instance) -> None:
