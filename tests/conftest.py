@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 from django.conf import settings
+from django.test import TransactionTestCase
 from nacl.pwhash import argon2id
 from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadScopeScheduling
 
 from innkeeper.core import passwords
-from tests.databases import Databases, drop_templates
+from tests.databases import Databases, drop_templates, empty_tables
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -68,6 +69,14 @@ def django_db_setup(
 ) -> Iterator[None]:
     """On SQLite it is a file, as in the product: threads and the writer's lock act alike there."""
     with databases.for_django(tmp_path_factory.mktemp("database"), django_db_blocker):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_rows_are_deleted() -> Iterator[None]:
+    """After a test that commits. Django has PostgreSQL make every table anew, which takes longer than such a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _test: empty_tables())
         yield
 
 

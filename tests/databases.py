@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from innkeeper.core.settings import postgresql_settings, sqlite_settings
@@ -32,6 +32,9 @@ ADMINISTRATE = f"""
 from innkeeper.accounts.operations import create_administrator
 create_administrator({ADMINISTRATOR_PASSWORD!r})
 """
+STAYING = {"django_content_type", "auth_permission"}
+"""What `migrate` writes."""
+
 PROGRAMS = {"without tables": "", "empty": MIGRATE, "administered": MIGRATE + ADMINISTRATE}
 """What fills each kind of database."""
 
@@ -100,6 +103,14 @@ class Databases:
 
     def _url(self, name: str) -> str:
         return urlsplit(self._server)._replace(path=f"/{name}").geturl()
+
+
+def empty_tables() -> None:
+    """Delete what a test committed."""
+    tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - STAYING)
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
 
 
 def server() -> str:

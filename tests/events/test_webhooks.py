@@ -190,6 +190,7 @@ def test_a_look_up_that_does_not_end_holds_nobody(receiver: Receiver, monkeypatc
     with pytest.raises(webhook.NotSentError, match="too many look-ups"):
         webhook.send(request(receiver))
     end.set()
+    assert webhook._look_ups.acquire(timeout=20), "a look-up that ended makes room"
 
 
 def test_of_several_addresses_only_public_ones_are_tried(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
