@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from innkeeper.accounts.authentication import (
+    FAILURE_MEMORY,
     FAILURES_BEFORE_LOCK,
     authenticate_key,
     authenticate_password,
+    count_failure,
     key_hash,
 )
-from innkeeper.accounts.models import Account, SecretKey
+from innkeeper.accounts.models import Account, LoginFailure, SecretKey
 from innkeeper.accounts.operations import create_administrator
 from innkeeper.core.actor import ActorKind, Door
 from innkeeper.core.errors import AccountDisabled, AuthenticationFailed, KeyRefused, LoginLocked, NotAllowed
@@ -61,6 +65,22 @@ def test_a_lock_never_reaches_another_address(alice: Account) -> None:
     with pytest.raises(LoginLocked):
         authenticate_password("alice", "Bread-4-All", "127.0.0.9", Door.XML)
     authenticate_password("alice", "Bread-4-All", HOME, Door.XML)
+
+
+def test_failures_count_for_half_an_hour_and_a_lock_ends_with_them() -> None:
+    def fail(times: int) -> bool:
+        """Whether the login is locked after so many failures more."""
+        for _ in range(times):
+            count_failure("alice", HOME)
+        return LoginFailure.objects.filter(locked_until__gt=timezone.now()).exists()
+
+    assert not fail(FAILURES_BEFORE_LOCK - 1)
+    LoginFailure.objects.update(last_at=timezone.now() - FAILURE_MEMORY - timedelta(seconds=1))
+    assert not fail(FAILURES_BEFORE_LOCK - 1)
+    assert fail(1)
+    LoginFailure.objects.update(locked_until=timezone.now())
+    assert not fail(FAILURES_BEFORE_LOCK - 1), "it begins anew"
+    assert fail(1)
 
 
 def test_a_suspended_account_is_told_so_only_with_its_password(alice: Account) -> None:

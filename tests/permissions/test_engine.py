@@ -378,6 +378,19 @@ def test_where_users_may_link_to_files_of_others_the_very_object_is_written(tree
     assert applied(tree, entry("alice", "a", ALL, "Modify")).report.changed == 0
 
 
+def test_another_file_that_took_the_name_meanwhile_is_not_written(tree, monkeypatch):
+    monkeypatch.setattr("innkeeper.permissions.walk._hard_links_are_free", lambda: True)
+    make(tree, "a/f", "a/g", "other")
+
+    def swap(path, *_):
+        if path == ("a", "f"):
+            (tree / "other").rename(tree / "a/f")
+
+    done = applied(tree, entry("alice", "a", ALL, "Modify"), watch=swap)
+    assert (done.report.changed, done.report.vanished) == (2, 1)
+    assert (users(tree / "a/f"), users(tree / "a/g")) == ({}, {ALICE: 7})
+
+
 def test_a_tree_deeper_than_descriptors_last_is_reported(tree, monkeypatch):
     monkeypatch.setattr("innkeeper.permissions.walk.MAX_DEPTH", 20)
     make(tree, "/".join(["d"] * 30) + "/")

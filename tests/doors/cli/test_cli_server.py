@@ -22,7 +22,7 @@ import psycopg
 import pytest
 from cli_panel import Panel, Result
 
-from innkeeper.doors.cli import wire
+from innkeeper.doors.cli import server, wire
 from tests.databases import SOURCE, Databases
 
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="needs root to act as another user")
@@ -197,6 +197,30 @@ def test_a_command_that_was_begun_is_finished_before_the_listener_ends(lone_pane
     assert isinstance(answer, dict)
     assert answer["exit"] == 0
     assert lone_panel.process.wait(30) == 0
+
+
+def test_who_came_just_before_the_end_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, served = threading.Event(), []
+    ours, theirs = socket.socketpair()
+
+    class Listener:
+        """Nobody comes, the end is asked for, one has come meanwhile, and nobody comes any more."""
+
+        comes = iter((stop.set, lambda: (theirs, ""), None))
+
+        def settimeout(self, seconds: float) -> None:
+            pass
+
+        def accept(self) -> object:
+            come = next(self.comes)
+            if come is None or (answer := come()) is None:
+                raise TimeoutError
+            return answer
+
+    monkeypatch.setattr(server, "converse", served.append)
+    with ours, theirs:
+        server.serve(Listener(), stop)  # type: ignore[arg-type]
+        assert served == [theirs]
 
 
 def test_what_a_customer_wrote_cannot_command_the_terminal(panel: Panel, site: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -18,6 +20,7 @@ from innkeeper.core.actor import Actor, ActorKind
 from innkeeper.core.errors import AccountDisabled, NotAllowed, NotFound
 from innkeeper.core.models import AuditEntry, OutboxEvent
 from innkeeper.core.passwords import hash_login
+from innkeeper.doors.panel import open_sessions as listed
 from innkeeper.doors.panel.open_sessions import end_session, offer_session, open_sessions
 from innkeeper.doors.panel.sessions import SessionStore
 from innkeeper.hosting.models import Site
@@ -140,6 +143,17 @@ def test_the_administrator_ends_sessions_and_offers(
     assert client.get("/mail/").status_code == 302
     assert enter(token)[1] == 403
     assert not list(open_sessions())
+
+
+def test_a_session_that_idled_too_long_is_open_no_more(
+    provider: Actor, alice: Account, log_in: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in("alice")
+    token = offer_session(provider, "alice", HOME, "")
+    assert len(list(listed.open_sessions())) == 2
+    later = time.time() + 31 * 60
+    monkeypatch.setattr(listed, "time", SimpleNamespace(time=lambda: later))
+    assert [each.id for each in listed.open_sessions()] == [token], "an offer has a time of its own"
 
 
 def test_who_may_offer_and_end_sessions(provider: Actor, alice: Account, charlie: Account) -> None:

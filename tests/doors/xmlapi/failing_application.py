@@ -11,6 +11,7 @@ from wsgiref.util import FileWrapper
 from innkeeper.doors import rsgi
 
 rsgi.PATIENCE = 0.5
+rsgi.BUFFERED_BYTES = 6 * 1024 * 1024
 
 
 class Counting(rsgi.Application):

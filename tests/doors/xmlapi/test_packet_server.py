@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -316,19 +316,34 @@ def test_a_long_answer_is_sent_piece_by_piece_to_a_slow_reader(server: Server) -
     assert (first + rest).partition(b"\r\n\r\n")[2] == content
 
 
+def is_busy(server: Server, body: bytes) -> bool:
+    """Whether a body is refused while another one stands before its end."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with suppress(OSError), server.connect() as slow:
+        slow.sendall(head + body[:-1])
+        return server.post(body, {})[0] == 503
+    return False
+
+
 def test_short_requests_pass_the_loop_by_and_failing_ones_leave_no_room_taken(
     tmp_path: Path, databases: Databases
 ) -> None:
     with serving("failing_application:application", tmp_path, databases) as server:
         body = b" " * (4 * 1024 * 1024)
         # More bytes than bodies may take together.
-        for _ in range(20):
+        for _ in range(3):
             status, content = server.post(body, {})
             assert (status, b"not for clients" in content) == (500, False)
+        assert any(is_busy(server, body) for _ in range(20)), "another body has most of the room"
+        assert any(server.post(body, {})[0] == 500 for _ in range(50)), "and gave it back"
         with closing(server.connection()) as connection:
-            for method, sent, by_loop in (("POST", body, b"21"), ("POST", b"short", b"21"), ("GET", None, b"21")):
+
+            def by_loop(method: str, sent: bytes | None = None) -> int:
                 connection.request(method, "/by-loop", sent)
-                assert connection.getresponse().read() == by_loop
+                return int(connection.getresponse().read())
+
+            before = by_loop("GET")
+            assert by_loop("POST", body) == by_loop("POST", b"short") == by_loop("GET") == before + 1
         assert server.raw(b"POST /by-loop HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nslow").startswith(
             b"HTTP/1.1 408"
         )
