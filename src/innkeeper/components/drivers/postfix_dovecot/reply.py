@@ -25,8 +25,8 @@ class RefusedError(Exception):
 
 def send(path: str, sender: str, recipients: list[str], message: bytes) -> None:
     """Deliver one message over Postfix's socket. Raises RefusedError, OSError."""
-    with_dots = (b"\n" + message).replace(b"\n.", b"\n..")[1:]
-    ends = b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n"
+    # A large message is not copied where nothing is to be changed.
+    dotted = message.replace(b"\n.", b"\n..")
     connection = _socket.socket(_socket.AF_UNIX)
     try:
         connection.settimeout(TIMEOUT_S)
@@ -37,7 +37,10 @@ def send(path: str, sender: str, recipients: list[str], message: bytes) -> None:
         for recipient in recipients:
             _say(connection, b"RCPT TO:<" + os.fsencode(recipient) + b">", b"2")
         _say(connection, b"DATA", b"3")
-        connection.sendall(with_dots + ends)
+        if message.startswith(b"."):
+            connection.sendall(b".")
+        connection.sendall(dotted)
+        connection.sendall(b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n")
         _await(connection, b"2")
         try:  # noqa: SIM105 - contextlib is one import more
             _say(connection, b"QUIT", b"2")
