@@ -12,11 +12,11 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.test import TransactionTestCase
-from nacl.pwhash import argon2id
 from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadScopeScheduling
 
 from innkeeper.core import passwords
+from tests import cheap_hashes
 from tests.databases import Databases, drop_templates, empty_tables
 
 if TYPE_CHECKING:
@@ -87,11 +87,9 @@ def _files(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_hashes() -> Iterator[None]:
-    """Passwords are hashed as the product does, at the least cost; `test_passwords` knows what the product's cost."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "BCRYPT_COST", 4)
-        patch.setattr(passwords, "LOGIN_OPERATIONS", argon2id.OPSLIMIT_MIN)
-        patch.setattr(passwords, "LOGIN_MEMORY", argon2id.MEMLIMIT_MIN)
+        for name, cost in cheap_hashes.COSTS.items():
+            patch.setattr(passwords, name, cost)
         yield
 
 

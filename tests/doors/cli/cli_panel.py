@@ -23,6 +23,7 @@ import psycopg
 
 from innkeeper.doors.cli import client
 from innkeeper.doors.cli.__main__ import main
+from tests import cheap_hashes
 from tests.databases import SOURCE
 
 
@@ -57,12 +58,12 @@ class Panel:
             "INNKEEPER_FILES": str(state / "files"),
             "DJANGO_SETTINGS_MODULE": "innkeeper.core.settings",
         }
-
         (state / "run").mkdir(mode=0o755, exist_ok=True)
         (state / "files").mkdir(exist_ok=True)
 
     def spawn(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "innkeeper.doors.cli.server", "--socket", str(self.socket)]
+        serve = cheap_hashes.program("innkeeper.doors.cli.server")
+        command = [sys.executable, "-c", serve, "--socket", str(self.socket)]
         with self.log.open("ab") as log:
             return subprocess.Popen(command, env=self.environment, stderr=log)
 
