@@ -82,7 +82,7 @@ def marked(mark: str) -> list[int]:
 
 
 def gone(mark: str) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while marked(mark) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not marked(mark)
@@ -122,7 +122,7 @@ def test_one_that_forks_faster_than_all_processes_are_looked_at_is_caught(hostd:
 def test_a_command_that_never_ends_is_ended(hostd: Client, instance: Instance) -> None:
     mark = f"9{os.getpid()}.32"
     path = script(instance, f"trap '' TERM; echo begun; setsid sleep {mark} & while :; do sleep {mark}; done")
-    result = run(hostd, path, timeout_s=1)
+    result = run(hostd, path, timeout_s=2)
     assert result.timed_out and result.signal == signal.SIGKILL and result.stdout == "begun\n"
     assert not marked(mark)
 

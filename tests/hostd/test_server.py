@@ -134,7 +134,7 @@ def test_a_line_without_end_is_cut_off(path: Path, recorder: Recorder) -> None:
 
 
 def test_a_slow_client_is_cut_off_and_holds_nobody_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "LINE_SECONDS", 0.2)
+    monkeypatch.setattr(server_module, "LINE_SECONDS", 1.0)
     with connected(path) as slow:
         slow.sendall(b'{"op":')
         assert Client(path).programs() == {}

@@ -74,14 +74,14 @@ def test_a_stand_in_shows_its_programs_output_and_stops_it(image: Image) -> None
     stand_in = image.stand_in("waits")
     assert line(stand_in) == "other runs"
     stand_in.terminate()
-    assert stand_in.communicate(timeout=10) == ("other stops\n", None)
+    assert stand_in.communicate(timeout=60) == ("other stops\n", None)
     assert stand_in.returncode == 7
 
 
 @pytest.mark.parametrize(("name", "said"), [("fails", "no way"), ("leaves", ""), ("unknown", "")])
 def test_a_stand_in_ends_with_its_program(image: Image, name: str, said: str) -> None:
     stand_in = image.stand_in(name)
-    output, _ = stand_in.communicate(timeout=10)
+    output, _ = stand_in.communicate(timeout=60)
     assert stand_in.returncode == 1
     assert said in output
 
@@ -93,17 +93,17 @@ def test_a_program_ends_with_a_stand_in_that_is_killed(image: Image) -> None:
     assert Path(f"/proc/{pid}/comm").read_text() == "waits\n"
     stand_in.kill()
     # The end of the output: nobody holds it any more.
-    assert stand_in.communicate(timeout=10) == ("", None)
+    assert stand_in.communicate(timeout=60) == ("", None)
 
 
 def test_programs_outlive_the_image_and_the_first_does_not(image: Image) -> None:
     stand_in = image.stand_in("waits")
     assert line(stand_in) == "other runs"
     image.process.kill()
-    assert image.process.communicate(timeout=10) == ("", None)
+    assert image.process.communicate(timeout=60) == ("", None)
     time.sleep(0.1)
     stand_in.terminate()
-    assert stand_in.communicate(timeout=10) == ("other stops\n", None)
+    assert stand_in.communicate(timeout=60) == ("other stops\n", None)
 
 
 def refuses(path: Path) -> bool:
@@ -119,24 +119,24 @@ def test_an_image_that_stops_forks_nothing_more(image: Image) -> None:
     (first,) = image.children()
     os.kill(first, signal.SIGSTOP)
     image.process.terminate()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not refuses(image.socket):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.kill(first, signal.SIGCONT)
-    assert image.process.wait(10) == 5
+    assert image.process.wait(60) == 5
 
 
 def test_the_image_stops_its_first_program_and_ends_with_its_code(image: Image) -> None:
     image.process.terminate()
-    assert image.process.communicate(timeout=10) == ("first stops\n", None)
+    assert image.process.communicate(timeout=60) == ("first stops\n", None)
     assert image.process.returncode == 5
 
 
 def test_an_image_whose_first_program_is_killed_says_so(image: Image) -> None:
     (child,) = image.children()
     os.kill(child, signal.SIGKILL)
-    assert image.process.wait(10) == 128 + signal.SIGKILL
+    assert image.process.wait(60) == 128 + signal.SIGKILL
 
 
 def test_a_stand_in_without_an_image_becomes_the_program(tmp_path: Path) -> None:
@@ -144,5 +144,5 @@ def test_a_stand_in_without_an_image_becomes_the_program(tmp_path: Path) -> None
         "import sys; from innkeeper.instance import stand_in; stand_in.PATIENCE_S = 0;"
         f" sys.argv = ['', {str(tmp_path / 'no.sock')!r}, 'this']; stand_in.main()"
     )
-    output, _ = start(sys.executable, "-c", script).communicate(timeout=10)
+    output, _ = start(sys.executable, "-c", script).communicate(timeout=60)
     assert "Namespaces" in output

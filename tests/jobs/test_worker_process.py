@@ -19,7 +19,7 @@ from innkeeper.jobs.worker import POLL_S
 from tests.databases import SOURCE, Databases
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited in vain for {what}"
@@ -97,4 +97,4 @@ def test_a_worker_that_is_told_to_end_does_so_with_status_0(bench: Bench) -> Non
     bench.enqueue("sample_tasks.note", str(notes), "here")
     wait_for(notes.exists, "the worker's start")
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0

@@ -117,17 +117,19 @@ def serving(target: str, folder: Path, databases: Databases) -> Iterator[Server]
     context.check_hostname = False
     running = Server(port, context)
     try:
-        for _ in range(200):
+        deadline = time.monotonic() + 60
+        while True:
             try:
                 running.post(PROTOS, AUTH)
                 break
             except OSError:
                 assert process.poll() is None, (folder / "log").read_text()
+                assert time.monotonic() < deadline, "the server does not answer"
                 time.sleep(0.05)
         yield running
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(60)
 
 
 @pytest.fixture(scope="module")
