@@ -6,7 +6,15 @@ import contextlib
 import threading
 
 import pytest
-from django.db import DatabaseError, IntegrityError, InternalError, close_old_connections, connection, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InternalError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    transaction,
+)
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -68,16 +76,36 @@ def test_a_transaction_in_which_a_statement_failed_is_not_taken_for_committed() 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_that_the_server_ended_is_replaced_before_the_next_request() -> None:
+@pytest.mark.parametrize("by_key", [False, True])
+def test_a_server_that_went_away_is_no_refusal_of_the_statement(by_key: bool) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no server")
+    end_connection()
+    with pytest.raises(OperationalError):
+        execute("SELECT name FROM core_setting WHERE name = %s", ["a"], by_key=by_key)
+    connection.close()
+    with pytest.raises(OperationalError), transaction.atomic():
+        execute("INSERT INTO core_setting (name, value) VALUES (%s, '1')", ["a"], by_key=by_key)
+        end_connection()
+
+
+def end_connection() -> int:
+    """End this thread's connection from the server's side; what its process was called."""
     ((pid,),) = execute("SELECT pg_backend_pid()")
     killer = connection.copy()
     with killer.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     killer.close()
+    return int(pid)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_the_server_ended_is_replaced_before_the_next_request() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no server")
+    ended = end_connection()
     close_old_connections()
-    assert execute("SELECT pg_backend_pid()") != [(pid,)]
+    assert execute("SELECT pg_backend_pid()") != [(ended,)]
 
 
 def test_a_statement_that_is_kept_prepared_takes_each_kind_of_value(db: None) -> None:

@@ -114,5 +114,8 @@ def _with_numbers(statement: str, count: int) -> bytes:
 def _succeeded(result: PGresult) -> PGresult:
     """The same result. Raises psycopg's error for one of a failure."""
     if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-        raise error_from_result(result)
+        error = error_from_result(result)
+        if error.sqlstate is None:  # of libpq, not of the server, which it could not reach
+            raise psycopg.OperationalError(str(error))
+        raise error
     return result
