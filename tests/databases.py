@@ -56,14 +56,14 @@ class Databases:
             return
         self._once(f"{kind}.made", lambda: self._make_template(kind))
         name = f"test_{secrets.token_hex(4)}"
-        with psycopg.connect(self._server, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template(kind)}"')
+        with psycopg.connect(self._server, autocommit=True) as maintenance:
+            maintenance.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template(kind)}"')
             try:
                 yield self._url(name)
             finally:
                 # Not WITH (FORCE): that is refused while the server's own vacuum looks at the database.
-                connection.execute(END_SESSIONS, (name,))
-                connection.execute(f'DROP DATABASE "{name}"')
+                maintenance.execute(END_SESSIONS, (name,))
+                maintenance.execute(f'DROP DATABASE "{name}"')
 
     @contextmanager
     def for_django(self, folder: Path, blocker: DjangoDbBlocker) -> Iterator[None]:
@@ -96,9 +96,9 @@ class Databases:
                 file.write("made\n")
 
     def _make_template(self, kind: str) -> None:
-        with psycopg.connect(self._server, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{template(kind)}"')  # of a run that was killed
-            connection.execute(f'CREATE DATABASE "{template(kind)}"')
+        with psycopg.connect(self._server, autocommit=True) as maintenance:
+            maintenance.execute(f'DROP DATABASE IF EXISTS "{template(kind)}"')  # of a run that was killed
+            maintenance.execute(f'CREATE DATABASE "{template(kind)}"')
         fill(self._url(template(kind)), kind)
 
     def _url(self, name: str) -> str:
@@ -122,9 +122,9 @@ def server() -> str:
 def drop_templates() -> None:
     """After the run: nothing of it stays on a PostgreSQL server."""
     if server():
-        with psycopg.connect(server(), autocommit=True) as connection:
+        with psycopg.connect(server(), autocommit=True) as maintenance:
             for kind in PROGRAMS:
-                connection.execute(f'DROP DATABASE IF EXISTS "{template(kind)}"')
+                maintenance.execute(f'DROP DATABASE IF EXISTS "{template(kind)}"')
 
 
 def template(kind: str) -> str:
