@@ -227,7 +227,7 @@ def _named_rows(site_id: int, names: Sequence[str], columns: str, scope: str) ->
         folded = [name.lower() for name in chunk]
         tables, only, parameter = looked_up("mail_mailname n", "n.local_part", folded)
         rows = execute(
-            # The kind hidden: before PostgreSQL knows the tables it would read the whole index of names that have this one.
+            # The kind is hidden: before PostgreSQL knows the tables it would read the index of all that have this one.
             f"SELECT a.id, n.local_part{columns} FROM {tables} CROSS JOIN mail_mailaccount a"
             f" WHERE {only} AND n.site_id = %s AND n.kind || '' = 'account' AND a.id = n.account_id{scope}",
             [parameter, site_id],
