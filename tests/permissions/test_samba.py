@@ -88,7 +88,15 @@ def configuration(base: Path, tree: Path, port: int) -> Path:
 
 
 def script(base: Path, conf: Path) -> str:
-    """smbd asks the system for its users, so it gets a list of its own, which nobody else sees."""
+    """smbd asks the system for its users, so it gets an /etc of its own, which nobody else sees.
+
+    The whole folder: what is mounted over a file alone comes off when somebody replaces the file, as `useradd` does.
+    """
+    etc = base / "etc"
+    etc.mkdir(mode=0o755)
+    for name in ("nsswitch.conf", "ld.so.cache", "hosts", "services", "localtime"):
+        if (Path("/etc") / name).exists():
+            shutil.copy(Path("/etc") / name, etc)
     users = Path("/etc/passwd").read_text()
     groups = Path("/etc/group").read_text()
     for name, uid in USERS.items():
@@ -96,16 +104,13 @@ def script(base: Path, conf: Path) -> str:
     for name, gid in GROUPS.items():
         members = ",".join(user for user, uid in USERS.items() if gid in MEMBERS[uid])
         groups += f"{name}:x:{gid}:{members}\n"
-    (base / "passwd").write_text(users)
-    (base / "group").write_text(groups)
+    (etc / "passwd").write_text(users)
+    (etc / "group").write_text(groups)
     (base / "passwords").write_text(f"{PASSWORD}\n{PASSWORD}\n")
     for name in USERS:
         (base / name).write_text(f"username = {name}\npassword = {PASSWORD}\n")
     added = "".join(f"smbpasswd -c {conf} -L -s -a {name} <{base}/passwords\n" for name in USERS)
-    return (
-        f"set -e\nmount --bind {base}/passwd /etc/passwd\nmount --bind {base}/group /etc/group\n{added}"
-        f"exec smbd --foreground --no-process-group --configfile={conf}\n"
-    )
+    return f"set -e\nmount --bind {etc} /etc\n{added}exec smbd --foreground --no-process-group --configfile={conf}\n"
 
 
 def until_it_listens(server: subprocess.Popen[bytes], port: int, output: Path) -> None:
