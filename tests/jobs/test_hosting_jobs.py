@@ -238,6 +238,26 @@ def test_what_was_removed_with_a_domain_comes_back_with_it(
     assert not restore_files(admin, new, [f"u{anna}"]).along
 
 
+def test_a_domain_stays_until_what_lies_in_it_has_graves_of_its_own(admin: Actor, machine: Machine) -> None:
+    pk = webspace(admin, "bakery.example", "bakery")
+    shop = create_site(admin, NewSite("shop", parent_id=pk, hosting=VIRTUAL)).pk
+    other = webspace(admin, "other.example", "other")
+    place_hosting_task.call([pk, other])
+    page = machine.vhosts / "bakery.example/subdomains/shop/httpdocs/page"
+    page.write_text("old")
+    machine.refuses = {f"d{shop}"}
+    remove_webspace(admin, pk)
+    remove_webspace(admin, other)
+    with pytest.raises(RuntimeError, match="no space left"):
+        place_hosting_task.call([pk, other])
+    assert page.read_text() == "old"
+    assert machine.buried == [f"s{other}"]
+    machine.refuses = set()
+    place_hosting_task.call([pk, other])
+    assert machine.buried == sorted([f"d{shop}", f"s{other}", f"s{pk}"])
+    assert not PlacedTree.objects.exists()
+
+
 def test_hosting_that_ends_and_begins_again_begins_empty(admin: Actor, machine: Machine) -> None:
     pk = webspace(admin, "bakery.example", "bakery")
     place_hosting_task.call([pk])

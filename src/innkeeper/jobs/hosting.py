@@ -162,15 +162,21 @@ def _bury(hostd: Client, state: _State) -> dict[str, str]:
     gone = [spec for key, (spec, _) in state.placed.items() if key not in state.specs]
     if not gone:
         return {}
-    gone.sort(key=lambda spec: spec.kind == "domain")
     places = []
     for spec in gone:
+        if spec.kind == "domain":
+            continue
         places.append(spec)
         # Its domain may have been moved since, by a run that did not come to its end.
         domain = state.specs.get(f"s{spec.site}")
-        if spec.kind != "domain" and domain is not None and domain.domain != spec.domain:
+        if domain is not None and domain.domain != spec.domain:
             places.append(dataclasses.replace(spec, domain=domain.domain))
-    failed = hostd.bury_trees(places)
+    failed = hostd.bury_trees(places) if places else {}
+    kept = {spec.site for spec in gone if spec.key in failed}
+    domains = [spec for spec in gone if spec.kind == "domain"]
+    failed |= {spec.key: "Something in it could not be taken away." for spec in domains if spec.site in kept}
+    if going := [spec for spec in domains if spec.site not in kept]:
+        failed |= hostd.bury_trees(going)
     PlacedTree.objects.filter(key__in=[spec.key for spec in gone if spec.key not in failed]).delete()
     return failed
 
