@@ -19,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from io import BytesIO
 from typing import IO, Any
 from urllib.parse import unquote
@@ -355,7 +355,9 @@ def environ_of(scope: Any) -> WSGIEnvironment:
     }
     doubled: set[str] = set()
     for name, value in scope.headers.items():
-        variable = _variable(name)
+        variable = name.upper().replace("-", "_")
+        if variable not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            variable = f"HTTP_{variable}"
         before = environ.setdefault(variable, value)
         if before != value:
             doubled.add(variable)
@@ -364,13 +366,6 @@ def environ_of(scope: Any) -> WSGIEnvironment:
         environ["HTTP_HOST"] = scope.authority
     environ[DOUBLED] = frozenset(doubled)
     return environ
-
-
-@lru_cache(maxsize=256)
-def _variable(header: str) -> str:
-    """The name of a header in the environment. Kept, since clients send the same ones with each request."""
-    variable = header.upper().replace("-", "_")
-    return variable if variable in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{variable}"
 
 
 application = Application(wsgi.application, wsgi.body_limit)
