@@ -26,12 +26,12 @@ OLD = Spec("domain", 900, 900, 900, "example.test")
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Where an earlier example.test was removed with a subdomain and two web users, and other.test too."""
+    """Where an earlier example.test was removed with a subdomain and two web users, and two other domains too."""
     machine = Machine(tmp_path / "vhosts")
     monkeypatch.setattr(trees, "services", lambda: machine)
     names: tuple[tuple[Kind, str], ...] = (("subdomain", "shop"), ("webuser", "petr"), ("webuser", "olga"))
     within = [Spec(kind, 901 + number, 900, 900, OLD.domain, name) for number, (kind, name) in enumerate(names)]
-    gone = [*within, OLD, Spec("domain", 7, 7, 7, "other.test")]
+    gone = [*within, OLD, Spec("domain", 7, 7, 7, "other.test"), Spec("domain", 8, 8, 8, "xn--bcher-kva.test")]
     machine.ensure_trees(gone[::-1])
     assert machine.bury_trees(gone) == {}
     return machine
@@ -47,8 +47,9 @@ def test_files_come_back_to_what_has_the_place_now(machine: Machine, site: Site,
     WebUser.objects.create(site=site, login="petr", created_at=timezone.now())
     text = text_of(client.get(PAGE))
     assert all(name in text for name in ("shop.example.test", "petr@example.test", "olga@example.test", "other.test"))
-    assert text.count('name="grave"') == 2 and text.count("Create it again") == 3
+    assert text.count('name="grave"') == 2 and text.count("Create it again") == 4
     assert text_of(client.get(PAGE, {"q": "Other"})).count("plain-row") == 1
+    assert '<th scope="row">bücher.test</th>' in text_of(client.get(PAGE, {"q": "BÜCHER"}))
     assert "Nothing removed matches" in text_of(client.get(PAGE, {"q": "nobody"}))
     grave = next(each.name for each in machine.graves() if each.account["id"] == 900)
     done = text_of(client.post(f"{PAGE}restore/", {"grave": grave}, follow=True))

@@ -9,6 +9,7 @@ from innkeeper.hosting.operations.status import inherit_status
 from innkeeper.hosting.operations.trees import (
     RemovedTree,
     Restored,
+    places_of,
     removed_trees,
     restore_files,
     set_hosting_retention,
@@ -30,6 +31,7 @@ __all__ = [
     "create_webspace",
     "expire_webspaces",
     "inherit_status",
+    "places_of",
     "remove_ftp_account",
     "remove_site",
     "remove_web_user",

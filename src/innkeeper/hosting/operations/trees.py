@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import idna
+
 from innkeeper.core.actor import Actor
 from innkeeper.core.errors import Failed, NotAllowed, NotFound
 from innkeeper.core.operation import Operation
@@ -35,10 +37,11 @@ class RemovedTree:
 
     @property
     def name(self) -> str:
-        """How people call it, as the list of sites with files does."""
+        """How people call it and write it, as the list of sites with files does."""
         account = self.account
-        names = {"domain": account.domain, "subdomain": f"{account.name}.{account.domain}"}
-        return names.get(account.kind, f"{account.name}@{account.domain}")
+        host = f"{account.name}.{account.domain}" if account.kind == "subdomain" else account.domain
+        host = idna.decode(host) if "xn--" in host else host
+        return f"{account.name}@{host}" if account.kind == "webuser" else host
 
 
 @dataclass(frozen=True, slots=True)

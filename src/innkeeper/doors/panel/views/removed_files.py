@@ -14,8 +14,7 @@ from innkeeper.core.errors import Refused
 from innkeeper.core.serversettings import read_setting
 from innkeeper.doors.panel.forms import refusal_text
 from innkeeper.doors.panel.visitor import PanelRequest, for_administrator
-from innkeeper.hosting.operations import RemovedTree, removed_trees, restore_files
-from innkeeper.hosting.operations.trees import places_of
+from innkeeper.hosting.operations import RemovedTree, places_of, removed_trees, restore_files
 from innkeeper.hosting.placement import RETENTION
 
 ROWS, SHOWN = 100, 10
