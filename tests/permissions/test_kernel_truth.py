@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -316,14 +317,20 @@ def test_what_is_mounted_in_the_tree_is_left_alone_also_if_it_is_of_the_same_fil
     entries = [entry("x", path, ALL, "Modify", **granted) for path in ("d", "e", "d/to a/in/f")]
     rules.write_text(f"<R>{''.join(entries)}</R>")
     command = f"{sys.executable} -m innkeeper.permissions apply --rules {rules} --root {root} --no-journal"
+    from_inside = (
+        "from pathlib import Path; from trees import applied, entry; "
+        f"rule = entry('x', 'd', {ALL!r}, 'Modify', SidStr={sid.user(ALICE)!r}); "
+        f"[applied(Path({str(root)!r}), rule, start=('d', 'to a', *more)) for more in ((), ('in',), ('g',))]"
+    )
     script = (
         f"set -e; mount --bind {outside} '{root}/d/to a'; mount --bind {outside}/g {root}/d/to"
         f"; mount --bind {outside}/g {root}/e; mount -t tmpfs none {root}/d/other; {command} --json"
-        f"; getfacl -cp {root}/d/other"
+        f"; getfacl -cp {root}/d/other; {sys.executable} -c {shlex.quote(from_inside)}"
     )
     done = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
-        check=False, capture_output=True, text=True, env=ENVIRONMENT,
+        check=False, capture_output=True, text=True,
+        env=ENVIRONMENT | {"PYTHONPATH": f"{SOURCE}:{Path(__file__).parent}"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     assert [path for path in (outside, *outside.rglob("*")) if posix_acl.ACCESS in os.listxattr(path)] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,9 @@ class Server:
                 answer = found[0] if found else b"250 ok\r\n"
                 if not answer:
                     return
-                for part in (answer[:5], answer[5:]):
+                for part in (answer[:5], *answer[5:].splitlines(keepends=True)):
                     connection.sendall(part)
+                    time.sleep(0.01)  # so that they arrive one by one
                 if command == "DATA" and answer.startswith(b"354"):
                     self.message = b"".join(iter(lambda: next(lines), b".\r\n"))
                     connection.sendall(self.answers.get("message", b"250 kept\r\n"))
