@@ -85,8 +85,7 @@ def places_of(trees: Sequence[RemovedTree]) -> dict[str, Spec]:
     domains = {tree.account.domain for tree in trees}
     webspaces = Site.objects.filter(ascii_name__in=domains).exclude(webspace=None).values_list("webspace_id", flat=True)
     places = {spec.folder: spec for spec in hosting_accounts(set(webspaces))}
-    found = ((tree, places.get(tree.account.folder)) for tree in trees)
-    return {tree.grave: spec for tree, spec in found if spec is not None and spec.kind == tree.account.kind}
+    return {tree.grave: places[tree.account.folder] for tree in trees if tree.account.folder in places}
 
 
 def restore_files(actor: Actor, webspace_id: int, keys: Sequence[str], grave: str | None = None) -> Restored:
