@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -406,25 +407,32 @@ def test_a_root_that_is_left_alone_is_left_alone(tree):
     assert snapshot(tree) == before
 
 
-def test_an_interrupted_run_says_so_and_can_be_undone(tree, tmp_path, monkeypatch):
-    make(tree, *[f"{folder}/{number}" for folder in range(3) for number in range(5)])
-    before = snapshot(tree)
+def test_ctrl_c_ends_a_run_between_two_objects_and_so_it_does_its_undoing(tree, tmp_path, monkeypatch):
+    make(tree, *[f"{folder}/{number}" for folder in range(9) for number in range(5)])
+    before, handler = snapshot(tree), signal.getsignal(signal.SIGINT)
     write, calls = PosixStore.write, []
 
     def interrupted(self, *arguments, **options):
         calls.append(arguments)
         if len(calls) == 9:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)
         write(self, *arguments, **options)
 
     monkeypatch.setattr(PosixStore, "write", interrupted)
+    monkeypatch.setattr(walk, "BATCH", 4)
     done = applied(tree, entry("alice", "", ALL, "Modify"), journal=tmp_path)
-    assert done.report.stopped.startswith("interrupted")
+    assert done.report.stopped == "interrupted; run again to go on"
+    assert 9 <= done.report.changed == len(calls) < 9 * 6
     folder, about = journal.find_run(tmp_path, done.name)
     assert about["finished"] is False
-    monkeypatch.undo()
-    assert undo(PosixStore(compiled(tree)), folder, str(tree)).changed == 8
+    calls.clear()
+    store = PosixStore(compiled(tree))
+    back = undo(store, folder, str(tree))
+    assert (back.stopped, back.changed) == ("interrupted; undo the run again to go on", 9)
+    again = undo(store, folder, str(tree))
+    assert (again.stopped, again.changed) == ("", done.report.changed - 9)
     assert snapshot(tree) == before
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_ten_thousand_rules_for_a_thousand_accounts_compile():

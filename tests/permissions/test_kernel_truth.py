@@ -270,8 +270,16 @@ def test_a_user_who_swaps_folders_for_links_reaches_nothing_outside(memory_tree)
     assert vanished > 0, "the attacker never came in between; the test shows nothing"
 
 
-@pytest.mark.parametrize("ending", ["resumed", "undone"])
-def test_a_killed_run_is_resumed_or_undone_completely(memory_tree, ending):
+@pytest.mark.parametrize(
+    ("end", "ending"),
+    [
+        pytest.param(signal.SIGKILL, "resumed", id="killed-resumed"),
+        pytest.param(signal.SIGKILL, "undone", id="killed-undone"),
+        pytest.param(signal.SIGINT, "undone", id="interrupted-undone"),
+        pytest.param(signal.SIGTERM, "resumed", id="ended-resumed"),
+    ],
+)
+def test_a_run_that_is_cut_off_is_resumed_or_undone_completely(memory_tree, end, ending):
     tree, aside = memory_tree / "tree", memory_tree
     # The ids have no names, so the rules name them by SidStr.
     make(tree, *[f"{a}/{b}/{c}" for a in range(10) for b in range(KILLED_FILES // 1000) for c in range(100)])
@@ -282,20 +290,27 @@ def test_a_killed_run_is_resumed_or_undone_completely(memory_tree, ending):
     runs = aside / "runs"
     process = subprocess.Popen(
         [*map(str, command), "--journal", str(runs)],
-        stdout=subprocess.DEVNULL, start_new_session=True, env=ENVIRONMENT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=ENVIRONMENT,
     )  # fmt: skip
     deadline = time.monotonic() + 120
     begun = "*-??????/part-*.log"  # a run's folder has another name until it is complete
     while sum(part.stat().st_size for part in runs.glob(begun)) < KILLED_FILES:
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    if end == signal.SIGTERM:  # of the first process alone; the others hear of it from that
+        process.terminate()
+    else:
+        os.killpg(process.pid, end)
+    out, err = process.communicate(timeout=60)
     middle = snapshot(tree)
     assert middle != before
     name = next(runs.iterdir()).name
     _, about = journal.find_run(runs, name)
     assert about["finished"] is False
+    if end != signal.SIGKILL:
+        assert process.returncode == 2
+        assert err == "innkeeper security: stopped: interrupted; run again to go on\n"
+        assert f"run {name}; undo it with: innkeeper security undo {name} --journal {runs}\n" in out
     if ending == "undone":
         store = PosixStore(compiled(tree))
         assert undo(store, runs / name, str(tree)).problems == []
@@ -309,22 +324,26 @@ def test_a_killed_run_is_resumed_or_undone_completely(memory_tree, ending):
         assert set(lists.values()) == {((ALICE, 7),)}
 
 
-def test_what_is_mounted_in_the_tree_is_left_alone_also_if_it_is_of_the_same_file_system(tmp_path):
+@pytest.mark.parametrize(("flags", "code"), [("0x0", 2), ("0x8", 1)])
+def test_what_is_mounted_in_the_tree_is_left_alone_also_if_it_is_of_the_same_file_system(tmp_path, flags, code):
+    """A rule about it is named; it stops the run before the first write unless it says to go on."""
     root, outside = tmp_path / "root", tmp_path / "outside"
     make(tmp_path, "root/d/a", "root/d/to a/f", "root/d/to", "root/d/other/", "root/e", "outside/in/f", "outside/g")
     rules = tmp_path / "rules.xml"
     granted = {"SidStr": sid.user(ALICE)}
-    entries = [entry("x", path, ALL, "Modify", **granted) for path in ("d", "e", "d/to a/in/f")]
-    rules.write_text(f"<R>{''.join(entries)}</R>")
+    entries = [entry("x", path, ALL, "Modify", flags, **granted) for path in ("d", "e", "d/to a/in/f")]
+    entries.append(entry("x", "d/to a/left", ALL, "Modify", "0x20", **granted))
+    rules.write_text("<R>\n" + "\n".join(entries) + "\n</R>")
     command = f"{sys.executable} -m innkeeper.permissions apply --rules {rules} --root {root} --no-journal"
     from_inside = (
         "from pathlib import Path; from trees import applied, entry; "
         f"rule = entry('x', 'd', {ALL!r}, 'Modify', SidStr={sid.user(ALICE)!r}); "
-        f"[applied(Path({str(root)!r}), rule, start=('d', 'to a', *more)) for more in ((), ('in',), ('g',))]"
+        f"runs = [applied(Path({str(root)!r}), rule, start=('d', 'to a', *more)) for more in ((), ('in',), ('g',))]; "
+        "assert all('mounted at d/to a' in run.report.stopped for run in runs)"
     )
     script = (
         f"set -e; mount --bind {outside} '{root}/d/to a'; mount --bind {outside}/g {root}/d/to"
-        f"; mount --bind {outside}/g {root}/e; mount -t tmpfs none {root}/d/other; {command} --json"
+        f"; mount --bind {outside}/g {root}/e; mount -t tmpfs none {root}/d/other; {command} || test $? = {code}"
         f"; getfacl -cp {root}/d/other; {sys.executable} -c {shlex.quote(from_inside)}"
     )
     done = subprocess.run(
@@ -333,9 +352,14 @@ def test_what_is_mounted_in_the_tree_is_left_alone_also_if_it_is_of_the_same_fil
         env=ENVIRONMENT | {"PYTHONPATH": f"{SOURCE}:{Path(__file__).parent}"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
+    told = [line for line in done.stderr.splitlines() if "mount-point" in line]
+    assert len(told) == 2
+    for line, place in ((3, "e"), (4, "d/to a")):
+        where = f"{rules}:{line}:1"
+        assert [one for one in told if where in one and f"something is mounted at {place}, and a run stays" in one]
     assert [path for path in (outside, *outside.rglob("*")) if posix_acl.ACCESS in os.listxattr(path)] == []
     assert f"user:{ALICE}" not in done.stdout
-    assert _list(root / "d/a").users == ((ALICE, 7),)
+    assert _list(root / "d/a").users == (((ALICE, 7),) if code == 1 else ())
 
 
 @pytest.mark.parametrize(("flags", "code"), [("0x0", 2), ("0x8", 1)])

@@ -10,7 +10,9 @@ import multiprocessing
 import os
 import resource
 import shutil
+import signal
 import stat
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,7 +26,9 @@ from innkeeper.permissions.report import Problem, Report
 from innkeeper.permissions.rules.finding import Finding, RuleError, Severity
 from innkeeper.permissions.rules.vocabulary import EntryFlag
 from innkeeper.permissions.stores.base import Store
-from innkeeper.permissions.walk import FOLDER, StoppedError, Walker, Watcher, kept_directory
+from innkeeper.permissions.walk import FOLDER, Mounts, StoppedError, Walker, Watcher, kept_directory, mounts_below
+
+INTERRUPTED = "interrupted; run again to go on"
 
 # Folders that are shared out among the processes, for each of them; more make the shares more even.
 _SHARES = 32
@@ -63,7 +67,7 @@ class Run:
 def check(policy: Policy, root: int) -> list[Finding]:
     """What the rules name and the tree does not have, found before anything is written."""
     findings: list[Finding] = []
-    _check_node(root, policy.root, (), findings)
+    _check_node(root, policy.root, (), mounts_below(root), findings)
     return findings
 
 
@@ -72,7 +76,7 @@ def run(policy: Policy, store: Store[Any], root_path: str, options: Options | No
 
     The run works in the current directory and puts it back, so it wants a process without other threads that use it.
     Everything that can be known beforehand is checked first: when a rule that does not say to go on cannot
-    be carried out, nothing is written.
+    be carried out, nothing is written. Ctrl-C or SIGTERM ends a run of the main thread between two objects.
 
     Raises: RuleError with the reasons; JournalError; OSError when the root cannot be opened.
     """
@@ -94,19 +98,24 @@ def run(policy: Policy, store: Store[Any], root_path: str, options: Options | No
         if policy.root.leave_alone:
             report.skipped["left alone"] += 1
             return Run(report)
+        if mounted := _mount_on(root, options.start):
+            report.stopped = _mounted(mounted)
+            return Run(report)
         if options.dry:
-            _Job(policy, store, root, None, options).alone(report)
+            with _interruptible() as heard:
+                _Job(policy, store, root, None, options, heard).alone(report)
             return Run(report)
         folder = None
         about: dict[str, Any] = options.about | {"root": root_path, "store": store.name, "finished": False}
         if options.journal is not None:
             about["rules"] = sorted({rule.file for rule in policy.rules})
             folder = journal.start_run(options.journal, about)
-        job = _Job(policy, store, root, folder, options)
-        if options.jobs > 1 and not options.way_only and not _is_file(root, options.start):
-            job.shared(report)
-        else:
-            job.alone(report)
+        with _interruptible() as heard:
+            job = _Job(policy, store, root, folder, options, heard)
+            if options.jobs > 1 and not options.way_only and not _is_file(root, options.start):
+                job.shared(report)
+            else:
+                job.alone(report)
         if folder is not None:
             journal.describe_run(folder, about | {"finished": not report.stopped, "report": report.as_dict()})
         if folder is not None and not report.changed + report.created + report.problem_count and not report.stopped:
@@ -190,12 +199,16 @@ def undo(
     _allow_many_files()
     root = os.open(root_path, FOLDER)
     try:
-        with kept_directory():
+        with kept_directory(), _interruptible() as heard:
             made: list[journal.Change] = []
             # The last folder stays open: the changes of one folder stand together.
             at: tuple[str, ...] | None = None
             fd = -1
             for change in journal.changes(folder, store):
+                if heard():
+                    report.stopped = "interrupted; undo the run again to go on"
+                    made = []
+                    break
                 if change.old is None:
                     made.append(change)
                     continue
@@ -304,11 +317,24 @@ def _is_file(root: int, parts: tuple[str, ...]) -> bool:
         os.close(above)
 
 
-def _check_node(fd: int, node: Node, path: tuple[str, ...], findings: list[Finding]) -> None:
-    """Look at what rules name, without following a link."""
+def _mount_on(root: int, path: tuple[str, ...]) -> tuple[str, ...]:
+    """The first folder or file on the way down a path at which something is mounted; empty if there is none."""
+    mounts = mounts_below(root)
+    return next((path[:depth] for depth in range(1, len(path) + 1) if path[:depth] in mounts), ())
+
+
+def _mounted(path: tuple[str, ...]) -> str:
+    return f"something is mounted at {'/'.join(path)}, and a run stays in the file system of its root"
+
+
+def _check_node(fd: int, node: Node, path: tuple[str, ...], mounts: Mounts, findings: list[Finding]) -> None:
+    """Look at what rules name, without following a link or entering what is mounted."""
     for name, child in node.children.items():
         below = (*path, name)
         if child.leave_alone:
+            continue
+        if below in mounts:
+            _all(child, "mount-point", _mounted(below), findings)
             continue
         try:
             st = os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -330,7 +356,7 @@ def _check_node(fd: int, node: Node, path: tuple[str, ...], findings: list[Findi
                 _all(child, "not-reachable", f"{'/'.join(below)}: {error.strerror}", findings)
                 continue
             try:
-                _check_node(opened, child, below, findings)
+                _check_node(opened, child, below, mounts, findings)
             finally:
                 os.close(opened)
 
@@ -354,7 +380,8 @@ def _makes(node: Node) -> bool:
 def _all(node: Node, code: str, message: str, findings: list[Finding]) -> None:
     findings += [rule.finding(code, message) for rule in node.rules]
     for child in node.children.values():
-        _all(child, code, message, findings)
+        if not child.leave_alone:
+            _all(child, code, message, findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,14 +393,26 @@ class _Job:
     root: int
     folder: Path | None
     options: Options
+    is_interrupted: Callable[[], bool]
 
     def journal(self, part: int) -> journal.Journal | None:
         return journal.Journal(self.folder, part, self.store) if self.folder else None
 
+    def listening(self, progress: Callable[[Report], None] | None) -> Callable[[Report], None]:
+        """Tell how far a run is, and stop it when somebody wants it to end."""
+
+        def told(report: Report) -> None:
+            if self.is_interrupted():
+                raise StoppedError(INTERRUPTED)
+            if progress:
+                progress(report)
+
+        return told
+
     def alone(self, report: Report) -> None:
         record, options = self.journal(0), self.options
         walker = Walker(self.policy, self.store, self.root, report, journal=record, watch=options.watch)
-        walker.dry, walker.progress = options.dry, options.progress or walker.progress
+        walker.dry, walker.progress = options.dry, self.listening(options.progress)
         with _reported(report, record):
             if options.way or options.way_only:
                 walker.way(options.start)
@@ -390,6 +429,7 @@ class _Job:
         shares: list[tuple[str, ...]] = []
         with _reported(report, record):
             walker = Walker(self.policy, self.store, self.root, report, journal=record, watch=self.options.watch)
+            walker.progress = self.listening(None)
             if self.options.way:
                 walker.way(self.options.start)
             shares = walker.shallow(self.options.jobs * _SHARES, self.options.start)
@@ -407,7 +447,12 @@ class _Job:
             workers.append(worker)
             receivers[receiver] = Report()
         os.close(taker)
-        _collect(receivers, report, self.options)
+        for total in _collected(receivers, report):
+            if self.options.progress:
+                self.options.progress(total)
+            if self.is_interrupted():  # which they need not have heard themselves
+                for worker in workers:
+                    worker.terminate()
         for worker in workers:
             worker.join()
             if worker.exitcode and not report.stopped:
@@ -417,7 +462,8 @@ class _Job:
         """One process: take folders until none are left."""
         report = Report()
         record = self.journal(part)
-        walker = Walker(self.policy, self.store, self.root, report, journal=record, progress=sender.send)
+        progress = self.listening(sender.send)
+        walker = Walker(self.policy, self.store, self.root, report, journal=record, progress=progress)
         with _reported(report, record):
             while number := os.read(taker, _NUMBER):
                 at = int.from_bytes(number, "little")
@@ -434,11 +480,33 @@ def _reported(report: Report, record: journal.Journal | None) -> Iterator[None]:
         yield
     except StoppedError as stop:
         report.stopped = str(stop)
-    except KeyboardInterrupt:
-        report.stopped = "interrupted; run again to go on, or undo the run"
     finally:
         if record:
             record.close()
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C and SIGTERM wait until a run looks whether it is to end, rather than cut off what it writes.
+
+    Only the main thread hears signals; in others this changes nothing.
+    """
+    heard = False
+
+    def hear(_number: int, _frame: object) -> None:
+        nonlocal heard
+        heard = True
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, hear)
+    try:
+        yield lambda: heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _share_size(count: int) -> int:
@@ -455,27 +523,21 @@ def _numbers(count: int) -> int:
     return taker
 
 
-def _collect(receivers: dict[Connection, Report], report: Report, options: Options) -> None:
-    """Take in the processes' counts until all have ended."""
+def _collected(receivers: dict[Connection, Report], report: Report) -> Iterator[Report]:
+    """Take in the processes' counts until all have ended; gives the sum each time."""
     waiting: list[Any] = list(receivers)
     while waiting:
-        try:
-            ready = wait(waiting)
-        except KeyboardInterrupt:
-            # The processes were interrupted too, and send their counts before they end.
-            continue
-        for receiver in ready:
+        for receiver in wait(waiting):
             assert isinstance(receiver, Connection)  # noqa: S101 (only connections are waited for)
             try:
                 receivers[receiver] = receiver.recv()
             except EOFError:
                 waiting.remove(receiver)
                 continue
-            if options.progress:
-                total = Report()
-                for part in (report, *receivers.values()):
-                    total.add(part)
-                options.progress(total)
+            total = Report()
+            for part in (report, *receivers.values()):
+                total.add(part)
+            yield total
     for part in receivers.values():
         report.add(part)
 

@@ -68,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         for finding in error.findings:
             err(finding)
         return ERROR
+    except KeyboardInterrupt:  # while a run is on, it hears this itself and ends on record
+        return _failed(arguments, "interrupted")
     except (journal.JournalError, UnknownAccountError, UsageError, MetadataError, InstanceError) as error:
         return _failed(arguments, str(error))
     except OSError as error:
@@ -290,7 +292,7 @@ def _undo(arguments: argparse.Namespace) -> int:
         as_json({"run": folder.name, **report.as_dict()})
     else:
         summary(report, "would be put back" if arguments.plan else "put back")
-    return DIFFERENCES if report.problem_count else IN_ORDER
+    return run_code(report)
 
 
 _COMMANDS = {"lint": _lint, "apply": _apply, "explain": _explain, "undo": _undo, **server.COMMANDS, **files.COMMANDS}

@@ -18,6 +18,7 @@ CODES = {
     "create": "a missing folder could not be made",
     "hard-link": "the file has several names, so it may belong elsewhere too",
     "link": "the path leads through a link",
+    "mount-point": "something is mounted on the path, and a run stays in the file system of its root",
     "no-account": "no account of this system has the name",
     "no-acl": "the file system holds no access control lists",
     "no-folder": "the path leads through something that is no folder",

@@ -48,6 +48,9 @@ class StoppedError(Exception):
 # A change that is decided and not yet made: target, name (empty for the folder itself), inode, ground, old, new state.
 Pending = tuple[int | str, str, int, Ground, Any, Any]
 
+# The paths, below a root, at which something is mounted.
+Mounts = frozenset[tuple[str, ...]]
+
 # Told of a path, its ground and its states before and after; of a folder that would be made, only the path.
 Watcher = Callable[[tuple[str, ...], Ground | None, Any, Any], None]
 
@@ -78,7 +81,7 @@ class Walker:
         self.store = store
         self.root = root
         self.device = os.fstat(root).st_dev
-        self.mounts = _mounts_below(root)
+        self.mounts = mounts_below(root)
         self.report = report
         self.journal = journal
         self.watch = watch
@@ -551,7 +554,7 @@ def _creates(node: Node) -> bool:
     return node.create or any(map(_creates, node.children.values()))
 
 
-def _mounts_below(root: int) -> frozenset[tuple[str, ...]]:
+def mounts_below(root: int) -> Mounts:
     """The paths below an opened folder at which something is mounted.
 
     A part of the same file system may be: its device tells nothing.

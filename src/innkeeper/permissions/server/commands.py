@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from innkeeper.instance.config import Instance
-from innkeeper.permissions import printing
+from innkeeper.permissions import apply, printing
 from innkeeper.permissions.posix import limits
 from innkeeper.permissions.printing import as_json, change_text, err, out
 from innkeeper.permissions.report import Problem
@@ -79,7 +79,7 @@ def _hosting(arguments: argparse.Namespace) -> int:
     edit, why = _edit(arguments, layout)
     outcomes = []
     failed = changed = 0
-    for where in targets:
+    for number, where in enumerate(targets, 1):
         try:
             with running.locked(layout, hosting.lock_of(where.domain), err):
                 if edit:
@@ -92,6 +92,9 @@ def _hosting(arguments: argparse.Namespace) -> int:
                 raise
             failed += 1
             err(f"innkeeper security: {where.domain}: {error}")
+        if outcomes and outcomes[-1].run.report.stopped == apply.INTERRUPTED:
+            err(f"innkeeper security: interrupted at {where.domain}; {len(targets) - number} domains were not reached")
+            break
     if (gone := arguments.remove_template or arguments.remove_account) and not changed and not failed:
         raise MetadataError(f"there is no rule of {gone} in these accounts, so none was taken out")
     code = told(outcomes, arguments)
@@ -194,6 +197,8 @@ def _drift(arguments: argparse.Namespace) -> int:
                 printing.summary(run.report, "restored")
         if not arguments.restore:
             rows += _rows(scope, outcome, by_hand)
+        if outcome.run.report.stopped == apply.INTERRUPTED:
+            break
     if arguments.json:
         as_json({"drift": rows, "edited_rules": edited, "problems": [problem.as_dict() for problem in problems]})
         return code

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+from innkeeper.permissions.apply import INTERRUPTED
 from innkeeper.permissions.places import Places
 from innkeeper.permissions.policy import Policy
 from innkeeper.permissions.principals import Principals, UnknownAccountError
@@ -142,6 +143,8 @@ def instantiate(
             for account in own:
                 how = How(start=account.folder[1:], way=True, progress=progress)
                 outcomes.append(apply_to(layout, compiled, domain, how))
+                if outcomes[-1].run.report.stopped == INTERRUPTED:
+                    return outcomes
     return outcomes
 
 
