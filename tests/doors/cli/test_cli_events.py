@@ -122,7 +122,7 @@ def test_a_warning_is_said_and_the_handler_saved(run: Run) -> None:
         (["--event", "client_create", "--command", COMMAND, "--webhook", "https://a.example/"], 2, "give one of them"),
         (["--event", "client_create", "--webhook", "http://a.example/"], 7, "over https alone"),
         (["--event", "client_create", "--webhook", "https://10.0.0.1/"], 7, "private address"),
-        (["--event", "client_create", "--priority", "high", "--command", COMMAND], 2, "not a whole number"),
+        (["--event", "client_create", "--priority", "high", "--command", COMMAND], 7, "not a whole number"),
         (["--event", "client_create", "--priority", "9" * 30, "--user", "jana", "--command", COMMAND], 7, "range"),
         (["--event", "client_create", "--wehbook", "x"], 2, "Did you mean --webhook"),
     ],

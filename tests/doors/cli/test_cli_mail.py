@@ -214,7 +214,10 @@ def test_the_audit_names_the_administrator_and_this_door(panel: Panel, site: str
         (["mail", "create", "new@{site}", "--redirect", "nonsense"], 7, "redirect"),
         (["mail", "create", "new@{site}", "--quoat", "1GB"], 2, "Did you mean --quota?"),
         (["mail", "create", "new@{site}", "--quot=1GB"], 2, "Did you mean --quota?"),
-        (["mail", "create", "new@{site}", "--quota", "many"], 2, "--quota: 'many' is not a size"),
+        (["mail", "create", "new@{site}", "--quota", "many"], 7, "--quota: 'many' is not a size"),
+        (["mail", "create", "new@{site}", "--antivirus", "all"], 7, "--antivirus: 'all' is not off or in or out or"),
+        (["mail", "create", "new@{site}", "--quota"], 2, "--quota: expected one argument"),
+        (["event-handler", "remove", "1", "two"], 7, "ID: 'two' is not a whole number"),
         (["mail", "create"], 2, "ADDRESS"),
         (["mail", "create", "new@{site}", "--no-redirect", "--redirect", "a@b.test"], 2, "--no-redirect"),
         (["mail", "update", "joe@{site}"], 2, "Nothing to change"),
@@ -243,6 +246,8 @@ def test_a_failure_with_json_is_an_object(panel: Panel, site: str) -> None:
     error = result.json["error"]
     assert (error["exit"], error["field"]) == (7, "quota")
     assert error["message"] in result.err
+    unreadable = panel.run("mail", "create", f"new@{site}", "--quota", "many", "--json").json["error"]
+    assert (unreadable["exit"], unreadable["field"]) == (7, "quota")
 
 
 def test_a_limit_of_the_webspace_binds(panel: Panel, site: str) -> None:

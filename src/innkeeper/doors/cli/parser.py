@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from innkeeper.doors.cli.client import CommandFailed
+from innkeeper.doors.cli.client import INVALID, CommandFailed
 
 USAGE = 2
 
@@ -84,13 +84,24 @@ def run_group(name: str, description: str, commands: dict[str, Command], words: 
     return command.run(parser.parse(words[1:]))
 
 
-def value(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """A `type` for `add_argument` that shows what is allowed."""
+def value(convert: Callable[[str], Any]) -> type[argparse.Action]:
+    """An `action` for `add_argument` that reads a value. `convert` raises ValueError with what is allowed.
 
-    def converted(text: str) -> Any:
+    An action, because argparse takes a `type` that cannot read its text for wrong usage.
+    """
+
+    def read(name: str, text: str) -> Any:
         try:
             return convert(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {error}") from None
+            raise CommandFailed(f"{name}: {text!r} is not {error}.", INVALID, name.lstrip("-")) from None
 
-    return converted
+    class Value(argparse.Action):
+        def __call__(
+            self, parser: argparse.ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None
+        ) -> None:
+            name = option_string or str(self.metavar)
+            several = isinstance(values, list)
+            setattr(namespace, self.dest, [read(name, text) for text in values] if several else read(name, values))
+
+    return Value

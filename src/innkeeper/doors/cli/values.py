@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 UNLIMITED = -1
 _UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -76,3 +77,14 @@ def hourly(text: str) -> str:
     if folded in ("default", "-1") or folded.isdigit():
         return folded
     raise ValueError("a number of messages an hour, unlimited or default")
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Reads one of a few words."""
+
+    def read_choice(text: str) -> str:
+        if text not in choices:
+            raise ValueError(" or ".join(choices))
+        return text
+
+    return read_choice

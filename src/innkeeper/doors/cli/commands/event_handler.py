@@ -30,7 +30,7 @@ _number = value(_integer)
 
 def _settings(parser: Parser) -> None:
     parser.add_argument("--event", metavar="EVENT")
-    parser.add_argument("--priority", type=_number, metavar="N", help="the higher runs first (default: 50)")
+    parser.add_argument("--priority", action=_number, metavar="N", help="the higher runs first (default: 50)")
     parser.add_argument(
         "--user", metavar="USER", help="the system user that the command runs as (default: one that owns nothing)"
     )
@@ -43,10 +43,10 @@ def _settings(parser: Parser) -> None:
         field = name.replace("-", "_")
         parser.add_argument(f"--{name}", dest=field, action="store_true", default=None, help=yes)
         parser.add_argument(f"--no-{name}", dest=field, action="store_false", default=None, help=no)
-    parser.add_argument("--timeout", dest="timeout_s", type=_number, metavar="S", help="seconds (default: 300)")
-    parser.add_argument("--memory", dest="memory_mb", type=_number, metavar="MB", help="(default: 512)")
-    parser.add_argument("--output", dest="output_kb", type=_number, metavar="KB", help="output kept (default: 64)")
-    parser.add_argument("--open-files", type=_number, metavar="N", help="(default: 256)")
+    parser.add_argument("--timeout", dest="timeout_s", action=_number, metavar="S", help="seconds (default: 300)")
+    parser.add_argument("--memory", dest="memory_mb", action=_number, metavar="MB", help="(default: 512)")
+    parser.add_argument("--output", dest="output_kb", action=_number, metavar="KB", help="output kept (default: 64)")
+    parser.add_argument("--open-files", action=_number, metavar="N", help="(default: 256)")
     objects.plan(parser)
 
 
@@ -97,11 +97,11 @@ def warn(warnings: list[str]) -> None:
 
 
 def _named(parser: Parser) -> None:
-    parser.add_argument("id", type=_number, metavar="ID", help="id of the handler")
+    parser.add_argument("id", action=_number, metavar="ID", help="id of the handler")
 
 
 def _several(parser: Parser) -> None:
-    parser.add_argument("ids", type=_number, nargs="+", metavar="ID", help="ids of handlers")
+    parser.add_argument("ids", action=_number, nargs="+", metavar="ID", help="ids of handlers")
     objects.plan(parser)
 
 
@@ -153,12 +153,12 @@ def _show(options: Namespace) -> int:
 
 
 def _log(parser: Parser) -> None:
-    parser.add_argument("--handler", type=_number, metavar="ID")
+    parser.add_argument("--handler", action=_number, metavar="ID")
     parser.add_argument("--event", metavar="EVENT")
     parser.add_argument("--since", metavar="TIME")
     parser.add_argument("--status", metavar="STATE", help="waiting, running, retry, done, dead or cancelled")
-    parser.add_argument("--after", type=_number, metavar="ID", help="go on behind this delivery")
-    parser.add_argument("--limit", type=_number, metavar="N", help="so many of the latest (default: 100)")
+    parser.add_argument("--after", action=_number, metavar="ID", help="go on behind this delivery")
+    parser.add_argument("--limit", action=_number, metavar="N", help="so many of the latest (default: 100)")
 
 
 def _deliveries(options: Namespace) -> int:
@@ -206,8 +206,8 @@ def _ended(attempt: dict[str, Any]) -> str:
 
 
 def _again(parser: Parser) -> None:
-    parser.add_argument("--delivery", type=_number, metavar="ID", help="the event of this delivery")
-    parser.add_argument("--handler", type=_number, metavar="ID", help="the handler that is given events again")
+    parser.add_argument("--delivery", action=_number, metavar="ID", help="the event of this delivery")
+    parser.add_argument("--handler", action=_number, metavar="ID", help="the handler that is given events again")
     parser.add_argument("--since", metavar="TIME", help="all events of the handler's kind from then on")
     parser.add_argument("--until", metavar="TIME", help="(default: now)")
     objects.plan(parser)
@@ -281,7 +281,7 @@ COMMANDS = {
     "deliveries": Command("List deliveries, the latest first.", _log, _deliveries),
     "delivery": Command(
         "Show a delivery with its attempts and their output.",
-        lambda parser: parser.add_argument("id", type=_number, metavar="ID", help="id of the delivery"),
+        lambda parser: parser.add_argument("id", action=_number, metavar="ID", help="id of the delivery"),
         _delivery,
     ),
     "replay": Command("Give events of the past to a handler again.", _again, _replay),

@@ -15,9 +15,9 @@ def _new(parser: Parser) -> None:
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--webspace", required=True, metavar="NAME", help="name or id of the webspace")
     parser.add_argument("--home", metavar="FOLDER", help="its folder below the webspace's root (default: the root)")
-    parser.add_argument("--quota", type=value(size), metavar="SIZE", help="disk quota such as 500MB, or unlimited")
-    parser.add_argument("--read", type=value(switch), metavar="BOOL", help="may read (default: true)")
-    parser.add_argument("--write", type=value(switch), metavar="BOOL", help="may write (default: true)")
+    parser.add_argument("--quota", action=value(size), metavar="SIZE", help="disk quota such as 500MB, or unlimited")
+    parser.add_argument("--read", action=value(switch), metavar="BOOL", help="may read (default: true)")
+    parser.add_argument("--write", action=value(switch), metavar="BOOL", help="may write (default: true)")
     objects.password(parser)
     objects.plan(parser)
 

@@ -8,7 +8,7 @@ from innkeeper.doors.cli import output, secrets
 from innkeeper.doors.cli.client import ask
 from innkeeper.doors.cli.commands.objects import change, plan, show, show_rows
 from innkeeper.doors.cli.parser import Command, Namespace, Parser, UsageError, run_group, value
-from innkeeper.doors.cli.values import hourly, shown_size, size, switch, unknown_addresses
+from innkeeper.doors.cli.values import hourly, one_of, shown_size, size, switch, unknown_addresses
 
 DESCRIPTION = """\
 Mail accounts. An account is named by its address, joe@example.test; the id of a site may stand for its name (joe@7).
@@ -25,7 +25,9 @@ def _settings(parser: Parser) -> None:
     on = parser.add_mutually_exclusive_group()
     on.add_argument("--mailbox", action="store_true", default=None, help="with a mailbox (default of a new account)")
     on.add_argument("--no-mailbox", dest="mailbox", action="store_false", default=None, help="without a mailbox")
-    parser.add_argument("--quota", type=value(size), metavar="SIZE", help="size of the mailbox: 500MB, 2GB, unlimited")
+    parser.add_argument(
+        "--quota", action=value(size), metavar="SIZE", help="size of the mailbox: 500MB, 2GB, unlimited"
+    )
     parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     parser.add_argument("--password-hash", action="store_true", help="the password given is a ready crypt(3) hash")
     parser.add_argument("--alias", action="append", default=[], metavar="NAME", help="add another name (repeatable)")
@@ -44,9 +46,14 @@ def _settings(parser: Parser) -> None:
     access = parser.add_mutually_exclusive_group()
     access.add_argument("--panel-access", action="store_true", default=None, help="the owner may log in to the panel")
     access.add_argument("--no-panel-access", dest="panel_access", action="store_false", default=None)
-    parser.add_argument("--antivirus", choices=["off", "in", "out", "inout"], help="which mail is scanned")
     parser.add_argument(
-        "--outgoing-limit", type=value(hourly), metavar="N", help="messages an hour: a number, unlimited or default"
+        "--antivirus",
+        action=value(one_of("off", "in", "out", "inout")),
+        metavar="WHICH",
+        help="which mail is scanned: off, in, out or inout",
+    )
+    parser.add_argument(
+        "--outgoing-limit", action=value(hourly), metavar="N", help="messages an hour: a number, unlimited or default"
     )
     parser.add_argument("--description", metavar="TEXT")
 
@@ -236,13 +243,13 @@ def _preferred(parser: Parser) -> None:
     _site(parser)
     parser.add_argument(
         "--unknown",
-        type=value(unknown_addresses),
+        action=value(unknown_addresses),
         metavar="WHAT",
         help="mail for unknown addresses: reject, bounce, bounce:TEXT, or an address that it is passed on to",
     )
     parser.add_argument("--webmail", metavar="NAME", help="webmail of the site, or none")
     for option, what in (("--sign-outgoing", "sign outgoing mail"), ("--greylisting", "delay unknown senders")):
-        parser.add_argument(option, type=value(switch), metavar="BOOL", help=what)
+        parser.add_argument(option, action=value(switch), metavar="BOOL", help=what)
 
 
 def _kept(parser: Parser) -> None:

@@ -26,7 +26,7 @@ def _settings(parser: Parser) -> None:
     parser.add_argument("name", metavar="NAME", help="name or id of a site or subdomain with web hosting")
     parser.add_argument(
         "--write-modify",
-        type=value(switch),
+        action=value(switch),
         metavar="BOOL",
         help="additional write and modify permissions: programs of the site may change its content",
     )

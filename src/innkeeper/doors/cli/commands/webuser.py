@@ -15,9 +15,9 @@ DESCRIPTION = "Web users: people with a home page below a domain, and a system u
 def _new(parser: Parser) -> None:
     parser.add_argument("login", metavar="LOGIN")
     parser.add_argument("--domain", required=True, metavar="NAME", help="name or id of the domain")
-    parser.add_argument("--quota", type=value(size), metavar="SIZE", help="disk quota such as 500MB, or unlimited")
+    parser.add_argument("--quota", action=value(size), metavar="SIZE", help="disk quota such as 500MB, or unlimited")
     parser.add_argument(
-        "--write-modify", type=value(switch), metavar="BOOL", help="additional write and modify permissions"
+        "--write-modify", action=value(switch), metavar="BOOL", help="additional write and modify permissions"
     )
     objects.password(parser)
     objects.plan(parser)

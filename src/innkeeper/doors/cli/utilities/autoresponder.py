@@ -9,8 +9,8 @@ from innkeeper.doors.cli import output
 from innkeeper.doors.cli.client import ask
 from innkeeper.doors.cli.parser import UsageError
 from innkeeper.doors.cli.utilities.mail import read_file
-from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb, one_of
-from innkeeper.doors.cli.values import listed, switch
+from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb
+from innkeeper.doors.cli.values import listed, one_of, switch
 
 SETTINGS = {
     "status": "enabled",

@@ -9,8 +9,8 @@ from typing import Any
 from innkeeper.doors.cli import output
 from innkeeper.doors.cli.client import FAILED, CommandFailed, ask
 from innkeeper.doors.cli.parser import UsageError
-from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb, one_of, password
-from innkeeper.doors.cli.values import UNLIMITED, hourly, listed, shown_size, size, switch
+from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb, password
+from innkeeper.doors.cli.values import UNLIMITED, hourly, listed, one_of, shown_size, size, switch
 
 KILOBYTE = 1024
 LISTS = {"aliases": "aliases", "mgroups": "groups", "groupmem": "group"}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from innkeeper.doors.cli import output
 from innkeeper.doors.cli.client import ask
 from innkeeper.doors.cli.utilities.hosting import CONTACT, contact_options
-from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb, one_of, password
-from innkeeper.doors.cli.values import hourly
+from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb, password
+from innkeeper.doors.cli.values import hourly, one_of
 
 # ---- secret keys
 

@@ -213,14 +213,3 @@ def password(line: Line) -> dict[str, str] | None:
     if crypted := os.environ.get("PSA_CRYPTED_PASSWORD"):
         return {"value": crypted, "kind": "crypt"}
     raise UsageError("-passwd: its value is empty, and neither PSA_PASSWORD nor PSA_CRYPTED_PASSWORD is set.")
-
-
-def one_of(*choices: str) -> Callable[[str], str]:
-    """Reads one of a few words."""
-
-    def read_choice(text: str) -> str:
-        if text not in choices:
-            raise ValueError(" or ".join(choices))
-        return text
-
-    return read_choice

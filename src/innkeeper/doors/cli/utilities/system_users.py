@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from innkeeper.doors.cli.parser import UsageError
-from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb, one_of, password
-from innkeeper.doors.cli.values import size, switch
+from innkeeper.doors.cli.utilities.syntax import Line, Option, Utility, Verb, password
+from innkeeper.doors.cli.values import one_of, size, switch
 
 SCRIPTS = ("ssi", "php", "cgi", "perl", "python", "fastcgi")
 ELSEWHERE = ("asp", "coldfusion")
