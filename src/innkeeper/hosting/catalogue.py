@@ -20,6 +20,8 @@ VHOSTS = "/var/www/vhosts"
 UNLIMITED = -1
 BIGGEST = 2**63 - 1
 HARMLESS = frozenset({"", "false", "0", "-1", "none", "off"})
+# Of products that are no more; old clients send 0 or 1.
+SWITCHED_LIMITS = frozenset({"max_site_builder", "upsell_site_builder", "max_unity_mobile_sites"})
 BOOLEANS = {"true": "true", "1": "true", "on": "true", "false": "false", "0": "false", "off": "false"}
 
 # Name -> unit and label. The value of a limit that is not stored is unlimited.
@@ -138,7 +140,7 @@ def clean_limits(values: Mapping[str, str]) -> dict[str, int]:
     result = {}
     for name, text in values.items():
         if name not in LIMITS:
-            _require_harmless("limit", name, text, extra=frozenset({"1"}))
+            _require_harmless("limit", name, text, extra=frozenset({"1"} if name in SWITCHED_LIMITS else ()))
             continue
         try:
             number = int(text)

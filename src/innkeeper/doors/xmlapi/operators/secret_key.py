@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from innkeeper.accounts.models import SecretKey
 from innkeeper.accounts.operations import NewKey, create_key, remove_key
 from innkeeper.accounts.queries import find_key, visible_keys
@@ -51,7 +49,8 @@ def get_info(call: Call) -> None:
 def delete(call: Call) -> None:
     """Remove keys by text or id; without any all, as in every empty filter."""
     removed = 0
-    for text in _asked(call) or [str(pk) for pk in visible_keys(call.actor).values_list("pk", flat=True)]:
+    asked = _asked(call) or [str(pk) for pk in visible_keys(call.actor).values_list("pk", flat=True)]
+    for text in dict.fromkeys(asked):
         error = None
         try:
             remove_key(call.actor, text)
@@ -66,8 +65,7 @@ def delete(call: Call) -> None:
 
 
 def _asked(call: Call) -> list[str]:
-    found: Iterator[str] = (" ".join((child.text or "").split()) for child in call.element[0])
-    return list(dict.fromkeys(found))
+    return [" ".join((child.text or "").split()) for child in call.element[0]]
 
 
 def _write_info(call: Call, row: SecretKey, shown: str) -> None:
