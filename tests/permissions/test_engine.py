@@ -410,15 +410,20 @@ def test_a_root_that_is_left_alone_is_left_alone(tree):
 def test_ctrl_c_ends_a_run_between_two_objects_and_so_it_does_its_undoing(tree, tmp_path, monkeypatch):
     make(tree, *[f"{folder}/{number}" for folder in range(9) for number in range(5)])
     before, handler = snapshot(tree), signal.getsignal(signal.SIGINT)
-    write, calls = PosixStore.write, []
+    change, calls = PosixStore.change, []
 
     def interrupted(self, *arguments, **options):
-        calls.append(arguments)
-        if len(calls) == 9:
-            os.kill(os.getpid(), signal.SIGINT)
-        write(self, *arguments, **options)
+        write = change(self, *arguments, **options)
 
-    monkeypatch.setattr(PosixStore, "write", interrupted)
+        def one(target):
+            calls.append(target)
+            if len(calls) == 9:
+                os.kill(os.getpid(), signal.SIGINT)
+            write(target)
+
+        return one
+
+    monkeypatch.setattr(PosixStore, "change", interrupted)
     monkeypatch.setattr(walk, "BATCH", 4)
     done = applied(tree, entry("alice", "", ALL, "Modify"), journal=tmp_path)
     assert done.report.stopped == "interrupted; run again to go on"

@@ -164,7 +164,7 @@ def put_back(store: Store[Any], root_path: str, changes: Iterable[journal.Change
                     continue
                 try:
                     if part is not None:
-                        part.record(change.folder, [(change.name, change.inode, change.new, change.old)])
+                        part.record(change.folder, [([(change.name, change.inode)], change.new, change.old)])
                     _undo_one(store, fd, change, report, force=False, dry=dry)
                 finally:
                     os.close(fd)
@@ -264,9 +264,9 @@ def _undo_one(store: Store[Any], fd: int, change: journal.Change, report: Report
         if dry:
             return
         if is_folder:
-            store.write(target, now, change.old, is_folder=True)
+            store.change(now, change.old, is_folder=True)(target)
         else:
-            store.write(f"/proc/self/fd/{target}", now, change.old, is_folder=False, follow=True)
+            store.change(now, change.old, is_folder=False, follow=True)(f"/proc/self/fd/{target}")
     except OSError as error:
         report.problem(Problem(path, errno.errorcode.get(error.errno or 0, "error"), str(error.strerror)))
     finally:

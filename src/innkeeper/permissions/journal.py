@@ -27,6 +27,9 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from innkeeper.permissions.stores.base import Store
 
+# Objects of one folder, by name and inode, that go from one state to another.
+Alike = tuple[Iterable[tuple[str, int]], Hashable, Hashable]
+
 _PLAIN = re.compile(r"[A-Za-z0-9._~ -]*")
 _RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 
@@ -58,12 +61,13 @@ class Journal:
         self._store = store
         self._numbers: dict[Hashable, int] = {}
 
-    def record(self, folder: Iterable[str], changes: Iterable[tuple[str, int, Hashable, Hashable]]) -> None:
+    def record(self, folder: Iterable[str], changes: Iterable[Alike]) -> None:
         """Write down changes of one folder; when this returns, they may be made."""
         head: list[str] = []
         lines = [f"D {'/'.join(map(_quoted, folder))}\n"]
-        for name, inode, old, new in changes:
-            lines.append(f"F {inode} {self._number(old, head)} {self._number(new, head)} {_quoted(name)}\n")
+        for objects, old, new in changes:
+            states = f"{self._number(old, head)} {self._number(new, head)}"
+            lines += [f"F {inode} {states} {_quoted(name)}\n" for name, inode in objects]
         self._write("".join(head + lines))
 
     def created(self, folder: Iterable[str], name: str) -> None:

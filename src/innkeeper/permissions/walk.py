@@ -9,11 +9,10 @@ import errno
 import os
 import re
 import stat
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from innkeeper.permissions.journal import Journal
 from innkeeper.permissions.policy import Ground, Node, Policy
@@ -21,7 +20,7 @@ from innkeeper.permissions.posix.acl import AclError
 from innkeeper.permissions.posix.translate import TooManyEntriesError
 from innkeeper.permissions.report import Problem, Report
 from innkeeper.permissions.rules.vocabulary import EntryFlag
-from innkeeper.permissions.stores.base import NO_MEASURES, Measures, Store
+from innkeeper.permissions.stores.base import NO_MEASURES, Change, Measures, Store
 from innkeeper.permissions.stores.layout import measures
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -45,14 +44,23 @@ class StoppedError(Exception):
     """A rule that does not say to go on met an error."""
 
 
-# A change that is decided and not yet made: target, name (empty for the folder itself), inode, ground, old, new state.
-Pending = tuple[int | str, str, int, Ground, Any, Any]
-
 # The paths, below a root, at which something is mounted.
 Mounts = frozenset[tuple[str, ...]]
 
 # Told of a path, its ground and its states before and after; of a folder that would be made, only the path.
 Watcher = Callable[[tuple[str, ...], Ground | None, Any, Any], None]
+
+
+class Pending(NamedTuple):
+    """A change that is decided and not yet made, of objects of one folder that are alike.
+
+    Of each object the name, which is empty for the folder itself, and the inode.
+    """
+
+    ground: Ground
+    old: Any
+    new: Any
+    objects: list[tuple[str, int]]
 
 
 class Walker:
@@ -222,7 +230,7 @@ class Walker:
         key = (state, needs) if needs is not NO_MEASURES else state
         wanted = self._wanted(ground, key, state, needs, names)
         if wanted is not None:
-            self._make(names, [(fd, "", st.st_ino, ground, state, wanted)])
+            self._make(names, [Pending(ground, state, wanted, [("", st.st_ino)])], fd)
 
     def _scan(self, fd: int, ground: Ground, node: Node | None, names: list[str]) -> list[str]:
         os.fchdir(fd)
@@ -238,8 +246,9 @@ class Walker:
         # are as it is. Places of a stat result are read in half the time of its names.
         seen = mode = owners = state = None
         wanted: Any = unknown
+        same: list[tuple[str, int]] | None = None
         visits_all = ground.passes or bool(policy.any_masks)
-        alike = 0
+        alike = waiting = 0
         subs: list[str] = []
         pending: list[Pending] = []
         found_names = _names(fd)
@@ -252,7 +261,7 @@ class Walker:
                 if plain is not None and (is_alike or _is_one_file(st)) and name not in children:
                     found = glance(name)
                     if not is_alike or found != seen:
-                        seen, mode, owners = found, st[0], st[3:6]
+                        seen, mode, owners, same = found, st[0], st[3:6], None
                         state = self.store.seen(found, st)
                         wanted = known.get(state, unknown)
                     if wanted is None:
@@ -263,7 +272,10 @@ class Walker:
                         wanted = known.get(state, unknown)
                     else:
                         alike += 1
-                        pending.append((name, name, st.st_ino, plain, state, wanted))
+                        if same is None:
+                            same = []
+                            pending.append(Pending(plain, state, wanted, same))
+                        same.append((name, st[1]))
                 elif stat.S_ISDIR(st.st_mode):
                     if visits_all or name in children:
                         subs.append(name)
@@ -274,9 +286,12 @@ class Walker:
                         self._file(here, name, st, names, pending)
             except OSError as error:
                 self._failed(error, names, name, plain or ground)
-            if len(pending) >= BATCH:
+            waiting += 1
+            if waiting >= BATCH:
                 self._make(names, pending)
-                pending = []
+                pending, same = [], None
+                self.report.files += alike
+                alike = waiting = 0
                 self._tell()
         self.report.files += alike
         if pending:
@@ -308,7 +323,7 @@ class Walker:
         state = self.store.read(name, st)
         wanted = self._wanted(here, state, state, NO_MEASURES, [*names, name])
         if wanted is not None:
-            pending.append((name, name, st.st_ino, here, state, wanted))
+            pending.append(Pending(here, state, wanted, [(name, st.st_ino)]))
 
     def _named_only(self, fd: int, ground: Ground, node: Node | None, names: list[str]) -> list[str]:
         """Nothing is inherited from here, so only what rules name is visited."""
@@ -436,49 +451,43 @@ class Walker:
         ground.cache[key] = found
         return found
 
-    def _make(self, names: list[str], pending: list[Pending]) -> None:
-        """Record, then make, the changes of one folder."""
+    def _make(self, names: list[str], pending: list[Pending], folder: int = -1) -> None:
+        """Record, then make, the changes of one folder; ``folder`` is opened where they are its own."""
         if self.watch:
-            for _, name, _, ground, old, new in pending:
-                self.watch((*names, name) if name else tuple(names), ground, old, new)
-        if not self.dry and pending:
-            pending = self._write(names, pending)
-        self.report.changed += len(pending)
-        for ground, count in Counter(item[3] for item in pending).items():
-            for number in {number for origin in ground.origins for number in origin}:
-                self.report.by_rule[number] += count
-
-    def _write(self, names: list[str], pending: list[Pending]) -> list[Pending]:
-        """Record and make changes; return those that succeeded."""
-        if self.journal:
-            self.journal.record(names, ((name, inode, old, new) for _, name, inode, _, old, new in pending))
-        write = self.store.write
-        failed: list[Pending] = []
+            for ground, old, new, objects in pending:
+                for name, _ in objects:
+                    self.watch((*names, name) if name else tuple(names), ground, old, new)
+        if self.journal and not self.dry:
+            self.journal.record(names, ((objects, old, new) for _, old, new, objects in pending))
         for item in pending:
-            target, name, inode, ground, old, new = item
-            try:
-                if name and self.pins:
-                    self._write_pinned(name, inode, old, new)
-                else:
-                    write(target, old, new, is_folder=not name)
-            except OSError as error:
-                failed.append(item)
-                self._failed(error, names, name, ground)
-        return [item for item in pending if item not in failed] if failed else pending
+            if self.dry:
+                self._count(item.ground, len(item.objects))
+            else:
+                self._write(names, item, folder)
 
-    def _write_pinned(self, name: str, inode: int, old: Any, new: Any) -> None:
-        """Write through a descriptor of the very object that was looked at.
-
-        Needed where users may link to files of others: a name could mean another file by now.
-        """
-        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    def _write(self, names: list[str], item: Pending, folder: int) -> None:
+        """Make one change and count where it succeeds."""
+        pins = self.pins and folder < 0
+        change = self.store.change(item.old, item.new, is_folder=folder >= 0, follow=pins)
+        done = 0
         try:
-            st = os.fstat(fd)
-            if st.st_ino != inode or st.st_nlink > 1 or stat.S_ISLNK(st.st_mode):
-                raise FileNotFoundError(errno.ENOENT, "another object has the name now")
-            self.store.write(f"/proc/self/fd/{fd}", old, new, is_folder=False, follow=True)
+            for name, inode in item.objects:
+                try:
+                    if pins:
+                        _pinned(name, inode, change)
+                    else:
+                        change(name or folder)
+                except OSError as error:
+                    self._failed(error, names, name, item.ground)
+                else:
+                    done += 1
         finally:
-            os.close(fd)
+            self._count(item.ground, done)
+
+    def _count(self, ground: Ground, changed: int) -> None:
+        self.report.changed += changed
+        for number in {number for origin in ground.origins for number in origin}:
+            self.report.by_rule[number] += changed
 
     def _hard_link(self, names: list[str], name: str) -> None:
         """A file with several names may belong to another tree as well."""
@@ -536,6 +545,21 @@ class Walker:
         if self.report.objects - self._told >= BATCH:
             self._told = self.report.objects
             self.progress(self.report)
+
+
+def _pinned(name: str, inode: int, change: Change) -> None:
+    """Write through a descriptor of the very object that was looked at.
+
+    Needed where users may link to files of others: a name could mean another file by now.
+    """
+    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        st = os.fstat(fd)
+        if st.st_ino != inode or st.st_nlink > 1 or stat.S_ISLNK(st.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "another object has the name now")
+        change(f"/proc/self/fd/{fd}")
+    finally:
+        os.close(fd)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from innkeeper.permissions.policy import Ground
@@ -19,6 +19,9 @@ class Measures(NamedTuple):
 
 
 NO_MEASURES = Measures()
+
+# Writes the permissions of one object. Raises OSError.
+Change = Callable[[int | str], None]
 
 
 class Store(Protocol[S]):
@@ -49,10 +52,10 @@ class Store(Protocol[S]):
         Raises: TooManyEntriesError.
         """
 
-    def write(self, target: int | str, old: S, new: S, *, is_folder: bool, follow: bool = False) -> None:
-        """Turn old into new.
+    def change(self, old: S, new: S, *, is_folder: bool, follow: bool = False) -> Change:
+        """What turns old into new, for any number of objects that are alike.
 
-        ``follow`` is set when the target is a path that stands for an open descriptor.
+        ``follow`` is set when the targets are paths that stand for open descriptors.
         """
 
     def dump(self, state: S) -> Any:

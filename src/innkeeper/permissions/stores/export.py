@@ -14,7 +14,7 @@ from innkeeper.permissions.nt.acl import Descriptor
 from innkeeper.permissions.policy import Ground, Policy
 from innkeeper.permissions.posix.acl import ACCESS
 from innkeeper.permissions.posix.translate import Translator
-from innkeeper.permissions.stores.base import NO_MEASURES, Measures
+from innkeeper.permissions.stores.base import NO_MEASURES, Change, Measures
 from innkeeper.permissions.stores.nt import NTState, descriptor
 
 Exported = tuple[tuple[str, ...], Descriptor]
@@ -51,8 +51,12 @@ class ExportStore:
         del measures
         return state._replace(attribute=sddl.format(descriptor(ground, state, self.translator)).encode())
 
-    def write(self, target: int | str, old: NTState, new: NTState, *, is_folder: bool, follow: bool = False) -> None:
-        """Write nothing; an export is a plan."""
+    def change(self, old: NTState, new: NTState, *, is_folder: bool, follow: bool = False) -> Change:
+        """An export is a plan, so nothing is written.
+
+        Raises: NotImplementedError.
+        """
+        raise NotImplementedError("an export writes nothing")
 
     def dump(self, state: NTState) -> Any:
         """The text of the descriptor."""

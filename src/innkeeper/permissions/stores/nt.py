@@ -12,7 +12,7 @@ from innkeeper.permissions.nt.rights import INHERITED
 from innkeeper.permissions.policy import Ground, Policy
 from innkeeper.permissions.posix import acl as posix_acl
 from innkeeper.permissions.posix.translate import Translator
-from innkeeper.permissions.stores.base import NO_MEASURES, Measures
+from innkeeper.permissions.stores.base import NO_MEASURES, Change, Measures
 
 ATTRIBUTE = "security.NTACL"
 
@@ -100,14 +100,13 @@ class NTStore:
         del measures
         return state._replace(attribute=binary.pack_samba(descriptor(ground, state, self.translator)))
 
-    def write(self, target: int | str, old: NTState, new: NTState, *, is_folder: bool, follow: bool = False) -> None:
+    def change(self, old: NTState, new: NTState, *, is_folder: bool, follow: bool = False) -> Change:
         """Set or remove the attribute."""
-        del old, is_folder
-        through = isinstance(target, int) or follow
-        if new.attribute is None:
-            os.removexattr(target, ATTRIBUTE, follow_symlinks=through)
-        else:
-            os.setxattr(target, ATTRIBUTE, new.attribute, 0, follow_symlinks=through)
+        del old
+        through, attribute = is_folder or follow, new.attribute
+        if attribute is None:
+            return lambda target: os.removexattr(target, ATTRIBUTE, follow_symlinks=through)
+        return lambda target: os.setxattr(target, ATTRIBUTE, attribute, 0, follow_symlinks=through)
 
     def dump(self, state: NTState) -> Any:
         """As a list of numbers and hexadecimal text."""

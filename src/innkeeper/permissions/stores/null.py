@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from innkeeper.permissions.stores.base import Change
 from innkeeper.permissions.stores.posix import PosixState, PosixStore
 
 
@@ -13,11 +14,9 @@ class NullStore(PosixStore):
     name: ClassVar[str] = "null"
     written: list[tuple[int | str, PosixState, PosixState]]
 
-    def write(
-        self, target: int | str, old: PosixState, new: PosixState, *, is_folder: bool, follow: bool = False
-    ) -> None:
-        """Remember the change."""
+    def change(self, old: PosixState, new: PosixState, *, is_folder: bool, follow: bool = False) -> Change:
+        """Remember the changes."""
         del is_folder, follow
         if not hasattr(self, "written"):
             self.written = []
-        self.written.append((target, old, new))
+        return lambda target: self.written.append((target, old, new))

@@ -8,13 +8,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from os import getxattr, listxattr, setxattr
 from typing import Any, ClassVar, NamedTuple
 
 from innkeeper.permissions.policy import Ground, Policy
 from innkeeper.permissions.posix import acl as posix_acl
 from innkeeper.permissions.posix.acl import ACCESS, DEFAULT
 from innkeeper.permissions.posix.translate import Translator
-from innkeeper.permissions.stores.base import NO_MEASURES, Measures
+from innkeeper.permissions.stores.base import NO_MEASURES, Change, Measures
 
 # A new file takes the group of a set-gid folder. Group 0 has no members, so no group of customers becomes the
 # owning one.
@@ -45,9 +46,9 @@ class PosixStore:
     def read(self, target: int | str, st: os.stat_result) -> PosixState:
         """What is there now."""
         if isinstance(target, int):
-            names = os.listxattr(target)
-            access = os.getxattr(target, ACCESS) if ACCESS in names else None
-            default = os.getxattr(target, DEFAULT) if DEFAULT in names else None
+            names = listxattr(target)
+            access = getxattr(target, ACCESS) if ACCESS in names else None
+            default = getxattr(target, DEFAULT) if DEFAULT in names else None
             return PosixState(st.st_mode & 0o7777, st.st_uid, st.st_gid, access, default)
         return self.seen(self.glance(target), st)
 
@@ -56,14 +57,14 @@ class PosixStore:
         # Listing is cheaper than a failed read and dearer than a successful one, and neighbours are alike.
         if self._expect_list:
             try:
-                return os.getxattr(name, _ACCESS, follow_symlinks=False)
+                return getxattr(name, _ACCESS, follow_symlinks=False)
             except OSError as error:
                 if error.errno != errno.ENODATA:
                     raise
                 self._expect_list = False
-        elif ACCESS in os.listxattr(name, follow_symlinks=False):
+        elif ACCESS in listxattr(name, follow_symlinks=False):
             self._expect_list = True
-            return os.getxattr(name, ACCESS, follow_symlinks=False)
+            return getxattr(name, ACCESS, follow_symlinks=False)
         return None
 
     def seen(self, glance: bytes | None, st: os.stat_result) -> PosixState:
@@ -105,33 +106,12 @@ class PosixStore:
                 default = posix_acl.pack(wanted) if wanted else None
         return PosixState(special | mode, uid, gid, access, default)
 
-    def write(
-        self, target: int | str, old: PosixState, new: PosixState, *, is_folder: bool, follow: bool = False
-    ) -> None:
-        """Turn old into new.
-
-        Owner first, for it clears bits; then the lists, which set the mode bits; special bits last. Those that a file
-        loses go before its list lets anybody execute it.
-        """
-        plain = isinstance(target, int)
-        if not is_folder and (lost := old.mode & ~new.mode & 0o7000):
-            _chmod(target, old.mode & ~lost, follow=follow)
-        owner_changed = old.uid != new.uid or old.gid != new.gid
-        if owner_changed:
-            os.chown(target, new.uid, new.gid, follow_symlinks=plain or follow)
-        if old.access != new.access or (old.mode ^ new.mode) & 0o777:
-            # A list that says no more than mode bits is turned into mode bits by the kernel.
-            packed = new.access or posix_acl.pack(posix_acl.of_mode(new.mode))
-            os.setxattr(target, ACCESS, packed, 0, follow_symlinks=plain or follow)
-        if old.default != new.default:
-            if new.default is None:
-                os.removexattr(target, DEFAULT, follow_symlinks=plain or follow)
-            else:
-                os.setxattr(target, DEFAULT, new.default, 0, follow_symlinks=plain or follow)
-        if is_folder and (owner_changed or (old.mode ^ new.mode) & 0o7000):
-            os.chmod(target, new.mode)  # noqa: PTH101 (a descriptor)
-        elif new.mode & 0o7000 and (owner_changed or new.mode & ~old.mode & 0o7000):
-            _chmod(target, new.mode, follow=follow)
+    def change(self, old: PosixState, new: PosixState, *, is_folder: bool, follow: bool = False) -> Change:
+        """What turns old into new."""
+        if is_folder or old[1:3] != new[1:3] or (old.mode ^ new.mode) & 0o7000:
+            return lambda target: _write(target, old, new, is_folder=is_folder, follow=follow)
+        packed = _packed(new)
+        return lambda target: setxattr(target, _ACCESS, packed, 0, follow_symlinks=follow)
 
     def dump(self, state: PosixState) -> Any:
         """As a list of numbers and hexadecimal text."""
@@ -168,6 +148,36 @@ class PosixStore:
         if state.default:
             text += f" default {posix_acl.describe(posix_acl.unpack(state.default), user, group)}"
         return text
+
+
+def _packed(state: PosixState) -> bytes:
+    """The list to set. One that says no more than mode bits is turned into mode bits by the kernel."""
+    return state.access or posix_acl.pack(posix_acl.of_mode(state.mode))
+
+
+def _write(target: int | str, old: PosixState, new: PosixState, *, is_folder: bool, follow: bool) -> None:
+    """Turn old into new.
+
+    Owner first, for it clears bits; then the lists, which set the mode bits; special bits last. Those that a file
+    loses go before its list lets anybody execute it.
+    """
+    plain = isinstance(target, int)
+    if not is_folder and (lost := old.mode & ~new.mode & 0o7000):
+        _chmod(target, old.mode & ~lost, follow=follow)
+    owner_changed = old.uid != new.uid or old.gid != new.gid
+    if owner_changed:
+        os.chown(target, new.uid, new.gid, follow_symlinks=plain or follow)
+    if old.access != new.access or (old.mode ^ new.mode) & 0o777:
+        setxattr(target, _ACCESS, _packed(new), 0, follow_symlinks=plain or follow)
+    if old.default != new.default:
+        if new.default is None:
+            os.removexattr(target, DEFAULT, follow_symlinks=plain or follow)
+        else:
+            setxattr(target, DEFAULT, new.default, 0, follow_symlinks=plain or follow)
+    if is_folder and (owner_changed or (old.mode ^ new.mode) & 0o7000):
+        os.chmod(target, new.mode)  # noqa: PTH101 (a descriptor)
+    elif new.mode & 0o7000 and (owner_changed or new.mode & ~old.mode & 0o7000):
+        _chmod(target, new.mode, follow=follow)
 
 
 def _chmod(target: int | str, mode: int, *, follow: bool) -> None:
