@@ -22,6 +22,8 @@ from services.cluster import Cluster  # noqa: E402
 NO_TESTS = 5
 FAST = "not service and not browser and not scale"
 WITHOUT_DAEMONS = "not service and not browser"
+# Reading what would be deselected anyway, a browser's driver among it, takes each process a second and 30 MB.
+UNREAD = [f"--ignore=tests/{folder}" for folder in ("services", "browser", "kill")]
 
 
 def pytest(title: str, *arguments: str, database: str = "") -> int:
@@ -48,12 +50,12 @@ def main(arguments: list[str]) -> int:
     chosen = FAST if fast else WITHOUT_DAEMONS
     if not fast and (swept := sweep()):
         print(f"== removed the users that killed runs left: {', '.join(swept)}", flush=True)  # noqa: T201
-    codes = [pytest("without daemons, on SQLite", "-m", chosen, *at_once, *more)]
+    codes = [pytest("without daemons, on SQLite", "-m", chosen, *UNREAD, *at_once, *more)]
     if not fast:
         with Cluster() as cluster:
             url = cluster.database("innkeeper")
             cluster.sql("ALTER ROLE innkeeper CREATEDB")
-            codes.append(pytest("without daemons, on PostgreSQL", "-m", chosen, *at_once, *more, database=url))
+            codes.append(pytest("without daemons, on PostgreSQL", "-m", chosen, *UNREAD, *at_once, *more, database=url))
         by_instance = ["-n", "3", "--dist", "loadscope"]
         codes.append(pytest("with daemons and in a browser", "-m", "service or browser", *by_instance, *more))
     failed = [code for code in codes if code not in (0, NO_TESTS)]

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
@@ -531,24 +532,27 @@ def test_every_request_is_done_by_somebody() -> None:
     assert {request for request, _ in FILE_REQUESTS.values()} == {*WORK, *LONG_WORK, TellRights, SetRights, UndoRights}
 
 
+SWAPPING = """
+import os
+while True:
+    os.rename("d", "aside")
+    os.symlink("../../outside", "d")
+    os.unlink("d")
+    os.rename("aside", "d")
+"""
+
+
 def test_folders_that_are_swapped_for_links_lead_nowhere(files: Files, root: Path) -> None:
     """A hostile account exchanges a folder for a link to what everybody may write, while the panel works in it."""
-    inside, aside, outside = root / "httpdocs/d", root / "httpdocs/e", root.parent / "outside"
-    for folder in (inside, outside):
+    outside = root.parent / "outside"
+    for folder in (root / "httpdocs/d", outside):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o777)
         (folder / "file").write_text(folder.name)
-    stop = threading.Event()
-
-    def swap() -> None:
-        while not stop.is_set():
-            inside.rename(aside)
-            inside.symlink_to(outside)
-            inside.unlink()
-            aside.rename(inside)
-
-    hostile = threading.Thread(target=swap)
-    hostile.start()
+    hostile = subprocess.Popen(
+        [sys.executable, "-S", "-c", SWAPPING],
+        cwd=root / "httpdocs", user=(root / "httpdocs").stat().st_uid, extra_groups=[],
+    )  # fmt: skip
     try:
         for number in range(int(os.environ.get("INNKEEPER_FILE_RACES", "40"))):
             try:
@@ -559,8 +563,9 @@ def test_folders_that_are_swapped_for_links_lead_nowhere(files: Files, root: Pat
                 files.trash(("httpdocs", "d"), [str(number)])
             except FileRefusedError as refusal:
                 assert refusal.code == "missing"
+        assert hostile.poll() is None
     finally:
-        stop.set()
-        hostile.join()
+        hostile.kill()
+        hostile.wait()
     assert [path.name for path in outside.iterdir()] == ["file"]
     shutil.rmtree(outside)
