@@ -19,6 +19,16 @@ from tests.hosted import Hosted, hosting_machine
 from tests.jobs.test_hosting_jobs import Machine
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes a system user: run as root")
+# Whether the head of the dialog stays before what is scrolled below it, and in how many lines "Allow" stands.
+UNCOVERED = """() => {
+    const box = document.querySelector("dialog .head h2").getBoundingClientRect();
+    return document.elementFromPoint(box.x + 5, box.y + box.height / 2).closest(".head") !== null;
+}"""
+WHOLE_WORDS = """() => [...document.querySelectorAll(".advanced td:nth-child(2)")].map((cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return range.getClientRects().length;
+})"""
 Open = Callable[..., Page]
 SHOTS = os.environ.get("INNKEEPER_SCREENSHOTS")
 
@@ -85,7 +95,10 @@ def test_no_page_of_files_has_an_accessibility_violation(
     expect(page.get_by_role("dialog")).to_be_visible()
     look(page, "rights", scheme, width)
     page.get_by_text("Advanced").click()
+    page.get_by_role("dialog").get_by_role("row").last.scroll_into_view_if_needed()
     look(page, "advanced", scheme, width)
+    assert page.evaluate(UNCOVERED)
+    assert page.evaluate(WHOLE_WORDS) == [1] * 3
     found += violations(page)
     page.keyboard.press("Escape")
     for name, path in (
