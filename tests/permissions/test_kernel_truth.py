@@ -49,8 +49,6 @@ pytestmark = [
 ALL = "ThisFolderSubfoldersAndFiles"
 SOURCE = Path(innkeeper.__file__).parent.parent
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(SOURCE)}
-# The run that is killed; ten times as many show the same and take minutes.
-KILLED_FILES = int(os.environ.get("INNKEEPER_KILLED_FILES", "20000"))
 OPENS = {4: os.O_RDONLY, 2: os.O_WRONLY, 6: os.O_RDWR}
 
 
@@ -270,58 +268,95 @@ def test_a_user_who_swaps_folders_for_links_reaches_nothing_outside(memory_tree)
     assert vanished > 0, "the attacker never came in between; the test shows nothing"
 
 
-@pytest.mark.parametrize(
-    ("end", "ending"),
-    [
-        pytest.param(signal.SIGKILL, "resumed", id="killed-resumed"),
-        pytest.param(signal.SIGKILL, "undone", id="killed-undone"),
-        pytest.param(signal.SIGINT, "undone", id="interrupted-undone"),
-        pytest.param(signal.SIGTERM, "resumed", id="ended-resumed"),
-    ],
-)
-def test_a_run_that_is_cut_off_is_resumed_or_undone_completely(memory_tree, end, ending):
-    tree, aside = memory_tree / "tree", memory_tree
-    # The ids have no names, so the rules name them by SidStr.
-    make(tree, *[f"{a}/{b}/{c}" for a in range(10) for b in range(KILLED_FILES // 1000) for c in range(100)])
-    before = snapshot(tree)
-    rules = aside / "rules.xml"
-    rules.write_text(f"<R>{entry('x', '', ALL, 'Modify', '0x0', SidStr=sid.user(ALICE))}</R>")
-    command = [sys.executable, "-m", "innkeeper.permissions", "apply", "--rules", rules, "--root", tree, "--jobs", "2"]
-    runs = aside / "runs"
-    process = subprocess.Popen(
-        [*map(str, command), "--journal", str(runs)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=ENVIRONMENT,
-    )  # fmt: skip
-    deadline = time.monotonic() + 120
-    begun = "*-??????/part-*.log"  # a run's folder has another name until it is complete
-    while sum(part.stat().st_size for part in runs.glob(begun)) < KILLED_FILES:
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-    if end == signal.SIGTERM:  # of the first process alone; the others hear of it from that
-        process.terminate()
-    else:
-        os.killpg(process.pid, end)
-    out, err = process.communicate(timeout=60)
-    middle = snapshot(tree)
-    assert middle != before
-    name = next(runs.iterdir()).name
-    _, about = journal.find_run(runs, name)
+def test_a_killed_run_over_200_000_files_is_undone_or_resumed_completely(memory_tree):
+    run = CutOff(memory_tree, 200_000)
+    before = run.states()
+    run.cut_off("first", signal.SIGKILL)
+    folder, about = run.record("first")
     assert about["finished"] is False
-    if end != signal.SIGKILL:
-        assert process.returncode == 2
-        assert err == "innkeeper security: stopped: interrupted; run again to go on\n"
-        assert f"run {name}; undo it with: innkeeper security undo {name} --journal {runs}\n" in out
-    if ending == "undone":
-        store = PosixStore(compiled(tree))
-        assert undo(store, runs / name, str(tree)).problems == []
-        assert snapshot(tree) == before
+    assert undo(PosixStore(compiled(run.tree)), folder, str(run.tree)).problems == []
+    assert run.states() == before
+    run.cut_off("second", signal.SIGKILL)
+    run.resume()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_end_does_so_on_record_and_goes_on_later(memory_tree, end):
+    run = CutOff(memory_tree, 20_000)
+    before = run.states()
+    code, out, err = run.cut_off("runs", end)
+    folder, about = run.record("runs")
+    assert about["finished"] is False
+    assert code == 2
+    assert err == "innkeeper security: stopped: interrupted; run again to go on\n"
+    back = f"security undo {folder.name} --journal {folder.parent}"
+    assert f"run {folder.name}; undo it with: innkeeper {back}\n" in out
+    if end == signal.SIGINT:
+        run.engine(*back.split()[1:])
+        assert run.states() == before
     else:
-        done = subprocess.run(
-            [*map(str, command), "--no-journal"], check=False, capture_output=True, text=True, env=ENVIRONMENT
-        )
+        run.resume()
+
+
+class CutOff:
+    """A tree, and runs over it that do not come to their end. Its account has no name, so the rule has a SidStr."""
+
+    def __init__(self, folder: Path, files: int) -> None:
+        self.folder, self.tree, self.files = folder, folder / "tree", files
+        for number in range(files // 100):
+            below = self.tree / str(number % 10) / str(number // 10)
+            below.mkdir(parents=True)
+            for name in range(100):
+                os.close(os.open(below / str(name), os.O_CREAT | os.O_WRONLY, 0o644))
+        rules = folder / "rules.xml"
+        rules.write_text(f"<R>{entry('x', '', ALL, 'Modify', '0x0', SidStr=sid.user(ALICE))}</R>")
+        self.apply = ("apply", "--rules", str(rules), "--root", str(self.tree), "--jobs", "2")
+
+    def states(self) -> dict[str, tuple[int, bytes | None]]:
+        """Mode and list of every object."""
+        found = {}
+        for folder, _, files in os.walk(self.tree):
+            for path in (folder, *(f"{folder}/{name}" for name in files)):
+                names = os.listxattr(path)
+                found[path] = os.lstat(path).st_mode, os.getxattr(path, names[0]) if names else None
+        return found
+
+    def cut_off(self, runs: str, end: signal.Signals) -> tuple[int, str, str]:
+        """Begin a run and end it half-way; its exit code and what it said."""
+        record = self.folder / runs
+        process = subprocess.Popen(
+            [sys.executable, "-m", "innkeeper.permissions", *self.apply, "--journal", str(record)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=ENVIRONMENT,
+        )  # fmt: skip
+        deadline = time.monotonic() + 120
+        begun = "*-??????/part-*.log"  # a run's folder has another name until it is complete
+        while sum(part.stat().st_size for part in record.glob(begun)) < self.files:
+            assert process.poll() is None, "the run ended before it could be cut off"
+            assert time.monotonic() < deadline
+        if end == signal.SIGTERM:  # of the first process alone; the others hear of it from that
+            process.terminate()
+        else:
+            os.killpg(process.pid, end)
+        return (process.wait(60), *process.communicate())
+
+    def record(self, runs: str) -> tuple[Path, dict[str, object]]:
+        """The folder of a run, and what is written about it."""
+        name = next((self.folder / runs).iterdir()).name
+        return journal.find_run(self.folder / runs, name)
+
+    def engine(self, *arguments: str) -> None:
+        """Run a command to its end."""
+        command = [sys.executable, "-m", "innkeeper.permissions", *arguments]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=ENVIRONMENT)
         assert done.returncode == 0, done.stderr
-        lists = {path: _list(path).users for path in tree.rglob("*")}
-        assert set(lists.values()) == {((ALICE, 7),)}
+
+    def resume(self) -> None:
+        """Run again; everything has what the rule says then, of which a part was done before."""
+        done = {path for path, (_, acl) in self.states().items() if acl}
+        assert 0 < len(done) < self.files
+        self.engine(*self.apply, "--no-journal")
+        users = {posix_acl.unpack(acl).users if acl else () for _, acl in self.states().values()}
+        assert users == {((ALICE, 7),)}
 
 
 @pytest.mark.parametrize(("flags", "code"), [("0x0", 2), ("0x8", 1)])
