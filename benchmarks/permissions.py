@@ -26,6 +26,7 @@ from innkeeper.permissions.rules.document import Document
 from innkeeper.permissions.rules.entry import read_rules
 from innkeeper.permissions.stores.posix import PosixStore
 
+SMALL = 10_000
 ACCOUNTS = {"one": 760001, "two": 760002, "three": 760003}
 MASKS = {"one": ("FullAccess", "rwx"), "two": ("ReadAndExecute", "rx"), "three": ("Read", "r")}
 TARGETS = {
@@ -94,6 +95,30 @@ def floor(root: Path) -> float:
     return float(answer.stdout.split()[1])
 
 
+def alone(root: Path) -> tuple[float, int]:
+    """Seconds and MiB of one application in a new process."""
+    clean(root)
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.permissions_alone", str(root)],
+        check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    seconds, most = answer.stdout.split()
+    return float(seconds), int(most) >> 10
+
+
+def growth(trees: dict[int, Path], rounds: int) -> None:
+    """What a file costs, and how much memory a run takes, in a small and in a large tree."""
+    found: dict[int, list[tuple[float, int]]] = {files: [] for files in trees}
+    for _ in range(rounds):
+        for files, tree in trees.items():
+            found[files].append(alone(tree))
+    for files, runs in found.items():
+        each = statistics.median(seconds for seconds, _ in runs) / files * 1e6
+        print(
+            f"in a tree of {files:,} files: {each:.1f} us a file, {max(most for _, most in runs)} MiB (target: the same)"
+        )
+
+
 def compiling() -> float:
     """10,000 rules for 1,000 accounts, from text to policy."""
     text = rules(10_000, 1_000)
@@ -110,9 +135,8 @@ def compiling() -> float:
 def main(_engine: str = "", files: int = 200_000, rounds: int = 5, where: str | None = None) -> None:
     """Build, measure, print. No database has a part in it."""
     base = Path(tempfile.mkdtemp(prefix="permissions-bench-", dir=where))
-    root, runs = base / "tree", base / "runs"
+    root, small, runs = base / "tree", base / "small", base / "runs"
     try:
-        root.mkdir()
         build(root, files)
         times: dict[str, list[float]] = {}
         for _ in range(rounds):
@@ -129,6 +153,8 @@ def main(_engine: str = "", files: int = 200_000, rounds: int = 5, where: str | 
             [sys.executable, str(Path(__file__).with_name("permissions_floor.py")), str(root)],
             check=True, capture_output=True, text=True,
         ).stdout.split()[0])  # fmt: skip
+        build(small, SMALL)
+        growth({SMALL: small, files: root}, rounds)
     finally:
         shutil.rmtree(base)
     medians = {name: statistics.median(found) for name, found in times.items()}
