@@ -134,14 +134,14 @@ def service(panel: Path, limit: OutgoingLimit, socket: Path) -> PolicyService:
     return PolicyService(SQLiteLookups(panel), limit, QuotaStatus(socket))
 
 
-async def quota_server(path: Path, full: Callable[[str], bool]) -> asyncio.Server:
+async def quota_server(path: Path, full: Callable[[str, int], bool]) -> asyncio.Server:
     """Answers as Dovecot's quota-status does."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(EOFError):
             while text := await reader.readuntil(b"\n\n"):
                 request = dict(line.split("=", 1) for line in text.decode().splitlines() if line)
-                action = FULL if full(request["recipient"]) else "DUNNO"
+                action = FULL if full(request["recipient"], int(request["size"])) else "DUNNO"
                 writer.write(f"action={action}\n\n".encode())
         writer.close()
 
@@ -163,7 +163,7 @@ def test_a_recipient_is_refused_only_when_every_mailbox_is_full(
     panel: Path, limit: OutgoingLimit, tmp_path: Path, full: set[str], recipient: str, action: str
 ) -> None:
     async def ask() -> str:
-        server = await quota_server(tmp_path / "quota", full.__contains__)
+        server = await quota_server(tmp_path / "quota", lambda address, _: address in full)
         policy = service(panel, limit, tmp_path / "quota")
         answer = await policy.answer({"protocol_state": "RCPT", "recipient": recipient, "size": "1000"})
         policy.close()
@@ -172,6 +172,43 @@ def test_a_recipient_is_refused_only_when_every_mailbox_is_full(
         return answer
 
     assert asyncio.run(ask()) == f"action={action}"
+
+
+RCPT = {"protocol_state": "RCPT", "instance": "1.2"}
+END = {"protocol_state": "END-OF-MESSAGE", "instance": "1.2", "size": "1000"}
+MAILBOX = {"recipient": "bob@a.test", "policy_context": "mailbox"}
+
+
+@pytest.mark.parametrize(
+    ("requests", "action"),
+    [
+        ([RCPT | {"recipient": "info@a.test"}, END | {"recipient_count": "1"}], FULL),
+        ([RCPT | MAILBOX, END | {"recipient_count": "1"}], FULL),
+        ([RCPT | MAILBOX, RCPT | {"recipient": "info@a.test"}, END | {"recipient_count": "2"}], FULL),
+        # Its size was declared, and asked about then.
+        ([RCPT | MAILBOX | {"size": "900"}, END | {"recipient_count": "1"}], "DUNNO"),
+        # Somebody has room: a mailbox without a quota, of which Postfix asks nothing, or that a recipient leads to.
+        ([RCPT | MAILBOX, END | {"recipient_count": "2"}], "DUNNO"),
+        ([RCPT | MAILBOX, RCPT | {"recipient": "some@a.test"}, END | {"recipient_count": "2"}], "DUNNO"),
+        # The message after it.
+        ([RCPT | MAILBOX, END | {"recipient_count": "1", "instance": "1.3"}], "DUNNO"),
+    ],
+)
+def test_a_message_without_a_declared_size_is_refused_when_it_is_there_and_nobody_has_room(
+    panel: Path, limit: OutgoingLimit, tmp_path: Path, requests: list[dict[str, str]], action: str
+) -> None:
+    async def ask() -> list[str]:
+        server = await quota_server(tmp_path / "quota", lambda _, size: size == 1000)
+        policy = service(panel, limit, tmp_path / "quota")
+        answers = [await policy.answer(request) for request in requests]
+        policy.close()
+        server.close()
+        await asyncio.sleep(0.01)
+        return answers
+
+    *recipients, message = asyncio.run(ask())
+    assert set(recipients) == {"action=DUNNO"}
+    assert message == f"action={action}"
 
 
 def test_what_cannot_be_found_out_passes(panel: Path, limit: OutgoingLimit, tmp_path: Path) -> None:

@@ -151,21 +151,24 @@ def test_a_group_with_one_full_member_still_reaches_the_other(site: Site) -> Non
     wait_for("bob has it", lambda: "To both" in bob.subjects())
 
 
-def test_mail_without_a_declared_size_cannot_overfill_a_mailbox(site: Site) -> None:
-    alice, bob = site.account("alice", quota=MEGABYTE), site.account("bob")
+def test_a_message_that_came_without_a_declared_size_is_refused_when_it_is_there(site: Site) -> None:
+    alice, bob, carol = (
+        site.account(name, f"<alias>{name}s-other-name</alias>", quota=2 * MEGABYTE)
+        for name in ("alice", "bob", "carol")
+    )
     fill(site, alice.address)
-    text = ("y" * 75 + "\n") * 3000
-    message = compose(bob.address, alice.address, "Too much", text)
+    fill(site, bob.address)
+    message = compose("dan@peer.invalid", alice.address, "Too much", ("y" * 75 + "\n") * 20_000).as_bytes()
     with smtplib.SMTP("127.0.0.1", site.instance.ports["smtp"], local_hostname="peer.invalid", timeout=30) as peer:
         peer.helo()  # no ESMTP: no SIZE
-        try:
-            peer.sendmail(bob.address, alice.address, message.as_bytes())
-        except smtplib.SMTPRecipientsRefused as error:
-            assert error.recipients[alice.address][0] == 552
-        else:
-            site.instance.settle()
-            wait_for("the sender is told", lambda: any("full" in m.as_string() for m in bob.inbox()))
-    assert alice.subjects() == ["Large"]
+        for recipients in ([alice.address], [site.address("alice-too")], [alice.address, bob.address]):
+            with pytest.raises(smtplib.SMTPDataError, match="full") as refused:
+                peer.sendmail("dan@peer.invalid", recipients, message)
+            assert refused.value.smtp_code == 552
+        assert not peer.sendmail("dan@peer.invalid", [alice.address, carol.address], message)
+        assert not peer.sendmail("dan@peer.invalid", alice.address, b"Subject: Small\r\n\r\nSmall.\r\n")
+    wait_for("carol has it", lambda: carol.subjects() == ["Too much"])
+    assert alice.subjects() == ["Large", "Small"]
 
 
 def test_the_owners_own_sieve_script_is_uploaded_and_acts(site: Site) -> None:

@@ -242,9 +242,8 @@ service quota-status {{
   executable = quota-status -p postfix
   client_limit = 1
   unix_listener quota-status {{
-    mode = 0660
+    mode = 0600
     user = {layout.policy_user}
-    group = postfix
   }}
 }}
 service imap-login {{

@@ -60,10 +60,6 @@ class Layout:
     def reply_socket(self) -> Path:
         return self.spool / "public" / "reply"
 
-    @property
-    def quota_socket(self) -> Path:
-        return self.run / "dovecot" / "quota-status"
-
 
 @dataclass(frozen=True, slots=True)
 class File:

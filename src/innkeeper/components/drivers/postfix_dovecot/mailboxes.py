@@ -15,6 +15,9 @@ from innkeeper.components.drivers.postfix_dovecot.lookups import UNLIMITED, Look
 MAX_ADDRESSES = 50
 """A recipient that leads to more is taken; asking for each of a large group would hold the sender up."""
 
+MAILBOX = "mailbox"
+"""Postfix's `policy_context` of a recipient that it knows as a mailbox with a quota that passes nothing on."""
+
 IDLE_CONNECTIONS = 8
 
 

@@ -4,6 +4,9 @@
 that mail does not depend on the panel. Whatever it cannot find out, it lets pass (Postfix does the same when it is
 away): a full mailbox is still refused by Dovecot, and a limit is not worth the mail of everybody.
 
+Room is asked for at each recipient with the size that the client declares. Where it declares none, the mailboxes are
+remembered, and asked for again when the message is there and its size is known.
+
 A request is lines of `name=value` and an empty line, the answer `action=...` and an empty line. Two requests are not
 Postfix's but hostd's, when it ends an account's sessions:
 
@@ -32,7 +35,7 @@ from innkeeper.components.drivers.postfix_dovecot.lookups import (
     PostgreSQLLookups,
     SQLiteLookups,
 )
-from innkeeper.components.drivers.postfix_dovecot.mailboxes import QuotaStatus, bounded_mailboxes
+from innkeeper.components.drivers.postfix_dovecot.mailboxes import MAILBOX, QuotaStatus, bounded_mailboxes
 from innkeeper.components.drivers.postfix_dovecot.outgoing import (
     Counters,
     OutgoingLimit,
@@ -43,11 +46,13 @@ from innkeeper.core.loglines import log_to_stderr
 
 log = logging.getLogger("innkeeper.policy")
 
+Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 PASS = "DUNNO"  # noqa: S105 - Postfix's word for "no opinion"
 QUOTA_TIMEOUT_S = 4
 MAX_SESSIONS = 20_000
+MAX_MESSAGES = 20_000
 MAX_REQUEST_BYTES = 1024 * 1024
 ENDED = "421 4.7.0 The access of this account has changed; log in again"
 
@@ -61,6 +66,8 @@ class PolicyService:
         self._quota = quota
         self._sessions: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._ended: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
+        # Of messages whose size was not declared: what each recipient leads to.
+        self._unsized: OrderedDict[str, tuple[set[str], ...]] = OrderedDict()
 
     def close(self) -> None:
         """Give up what is held open."""
@@ -87,26 +94,50 @@ class PolicyService:
             return f"action={ENDED}"
         action = PASS
         try:
-            if request.get("protocol_state") == "RCPT":
+            state = request.get("protocol_state")
+            if state == "RCPT":
                 action = await self._room(request) or PASS
-            elif request.get("protocol_state") == "DATA" and request.get("sasl_username"):
+            elif state == "END-OF-MESSAGE":
+                action = await self._room_for_all(request) or PASS
+            elif state == "DATA" and request.get("sasl_username"):
                 action = self._limit.refusal(request["sasl_username"]) or PASS
         except (LookupFailed, OSError, TimeoutError) as error:
             log.warning("let pass: %s: %s", type(error).__name__, error)
         return f"action={action}"
 
     async def _room(self, request: dict[str, str]) -> str | None:
-        found = bounded_mailboxes(self._lookups, request.get("recipient", ""))
-        if not found:
+        """The refusal of a recipient, or None."""
+        recipient, size = request.get("recipient", ""), request.get("size") or "0"
+        is_mailbox = request.get("policy_context") == MAILBOX
+        found = {recipient} if is_mailbox else bounded_mailboxes(self._lookups, recipient)
+        refusal = await self._refusal(found, size)
+        if refusal is None and size == "0":
+            message = request.get("instance", "")
+            _put(self._unsized, message, (*self._unsized.get(message, ()), found), MAX_MESSAGES)
+        return refusal
+
+    async def _room_for_all(self, request: dict[str, str]) -> str | None:
+        """The refusal of a message whose size only now is known, or None.
+
+        Only if no recipient has room: then nobody gets it, and each is told by the sender's own server.
+        """
+        ways = self._unsized.pop(request.get("instance", ""), ())
+        # A recipient that nobody asked about has no quota.
+        if not all(ways) or len(ways) != int(request.get("recipient_count") or 0):
+            return None
+        return await self._refusal(set().union(*ways), request.get("size") or "0")
+
+    async def _refusal(self, mailboxes: set[str], size: str) -> str | None:
+        if not mailboxes:
             return None
         async with asyncio.timeout(QUOTA_TIMEOUT_S):
-            return await self._quota.any_room(found, request.get("size", "0"))
+            return await self._quota.any_room(mailboxes, size)
 
     def _end(self, logins: list[str], peers: list[str]) -> None:
         ended = frozenset(logins)
         for text in peers:
             host, _, port = text.rpartition(":")
-            _put(self._ended, (host, port), self._ended.get((host, port), frozenset()) | ended)
+            _put(self._ended, (host, port), self._ended.get((host, port), frozenset()) | ended, MAX_SESSIONS)
 
     def _has_ended(self, request: dict[str, str]) -> bool:
         """Note whose session this is, and tell whether it was to end before that was known."""
@@ -114,15 +145,15 @@ class PolicyService:
         if not login:
             return False
         peer = (request.get("client_address", ""), request.get("client_port", ""))
-        _put(self._sessions, peer, login)
+        _put(self._sessions, peer, login, MAX_SESSIONS)
         return login in self._ended.pop(peer, ())
 
 
-def _put(table: OrderedDict[tuple[str, str], Value], peer: tuple[str, str], value: Value) -> None:
-    """Store under a connection, the latest last, and forget the oldest of too many."""
-    table.pop(peer, None)
-    table[peer] = value
-    if len(table) > MAX_SESSIONS:
+def _put(table: OrderedDict[Key, Value], key: Key, value: Value, most: int) -> None:
+    """Store under a key, the latest last, and forget the oldest of too many."""
+    table.pop(key, None)
+    table[key] = value
+    if len(table) > most:
         table.popitem(last=False)
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from innkeeper.components.drivers.postfix_dovecot.layout import File, Layout, Lookup
 from innkeeper.components.drivers.postfix_dovecot.lookups import UNLIMITED, select
+from innkeeper.components.drivers.postfix_dovecot.mailboxes import MAILBOX
 
 REWRITERS = 10
 """Most processes that resolve addresses, each with a connection to PostgreSQL or two."""
@@ -162,17 +163,19 @@ transport_maps = {maps["transport"]}
 submission_alias_maps = {known}
 smtpd_sender_login_maps = {maps["senders"]}
 
-# Asked for the mailboxes behind a recipient, and for the hourly limit of a sender. When it is away mail passes:
-# Dovecot refuses what does not fit into a mailbox, and a limit is not worth the mail of everybody.
+# Asked for room in the mailboxes behind a recipient, with the size that the client declares, and again for a message
+# that came without one; and for the hourly limit of a sender. When it is away mail passes: Dovecot refuses what does
+# not fit into a mailbox, and a limit is not worth the mail of everybody.
 mail_policy = check_policy_service {{ unix:{layout.policy_socket},
     timeout=5s, try_limit=1, default_action=DUNNO }}
 smtpd_helo_required = no
 parent_domain_matches_subdomains =
 smtpd_recipient_restrictions = reject_non_fqdn_recipient, reject_unlisted_recipient, $mail_policy
-# Mail from outside. Most recipients are mailboxes that pass nothing on: one look-up knows them, and Dovecot whether
-# there is room. The others must belong to a domain that is ours at this moment.
+smtpd_end_of_data_restrictions = $mail_policy
+# Mail from outside. Most recipients are mailboxes that pass nothing on: one look-up knows them, so that the policy
+# service needs none. The others must belong to a domain that is ours at this moment.
 smtpd_restriction_classes = bounded, ours
-bounded = check_policy_service {{ unix:{layout.quota_socket},
+bounded = check_policy_service {{ unix:{layout.policy_socket}, policy_context={MAILBOX},
     timeout=5s, try_limit=1, default_action=DUNNO }}, permit
 ours = reject_unlisted_recipient, $mail_policy, permit
 incoming_restrictions = reject_non_fqdn_recipient, check_recipient_access {maps["plain"]},
@@ -212,6 +215,7 @@ reply unix n - n - - smtpd
   -o mynetworks=127.0.0.0/8
   -o {{ smtpd_relay_restrictions = permit_mynetworks, reject }}
   -o smtpd_recipient_restrictions=
+  -o smtpd_end_of_data_restrictions=
   -o smtpd_tls_security_level=none
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
