@@ -80,6 +80,8 @@ def test_no_page_of_an_owner_has_an_accessibility_violation(
     for path in (
         "/mail/?q=nobody",
         "/mail/removed/",
+        "/mail/sites/",
+        f"/mail/sites/{site.pk}/",
         "/settings/",
         f"/mail/{bob.pk}/",
         f"/mail/{bob.pk}/api/",
@@ -143,14 +145,14 @@ def test_no_page_of_a_mail_user_has_an_accessibility_violation(
     "path",
     [
         "/mail/", "/mail/new/", "/mail/BOB/", "/mail/BOB/api/", "/mail/BOB/replies/", "/mail/BOB/replies/edit/",
-        "/mail/removed/", "/settings/",
+        "/mail/removed/", "/mail/sites/", "/mail/sites/SITE/", "/settings/",
     ],
 )  # fmt: skip
 def test_nothing_scrolls_sideways_on_a_phone(path: str, open_page: Open, site: Site, bob: MailAccount) -> None:
     make_mailbox(site, "a-very-long-name-of-sixty-four-characters-that-is-still-a-mail-name")
     two_replies(bob)
     page = open_page("alice", width=320)
-    page.goto(path.replace("BOB", str(bob.pk)))
+    page.goto(path.replace("BOB", str(bob.pk)).replace("SITE", str(site.pk)))
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
