@@ -133,15 +133,15 @@ def test_a_file_gets_a_rule_of_its_own(files: Files, root: Path) -> None:
         ((".security",), "rules"),
         (("httpdocs", "roots"), "of-root"),
         (("httpdocs", "gone"), "missing"),
-        (("httpdocs", "a\tb"), "name"),
-        (("httpdocs", "line\nbreak"), "name"),
+        (("httpdocs", "a\tb"), "unseen"),
+        (("httpdocs", "line\nbreak"), "unseen"),
     ],
 )
 def test_critical_objects_are_refused_with_the_reason(
     path: tuple[str, ...], code: str, files: Files, root: Path, machine: Hosted
 ) -> None:
     (root / "httpdocs/roots").mkdir()
-    if code == "name":
+    if code == "unseen":
         (root / "httpdocs" / path[-1]).touch()
         machine.own(root / "httpdocs" / path[-1])
     before = (root / ".security").read_bytes()
@@ -158,6 +158,22 @@ def test_what_the_account_can_pass_but_not_read_is_told_too(files: Files, root: 
     machine.own(root / "subdomains/shop/httpdocs")
     assert refusal(lambda: files.page(("subdomains",), count=1)) == "denied"
     assert files.rights(("subdomains", "shop", "httpdocs"))["owner"] == machine.user
+
+
+def test_a_rule_about_what_is_mounted_is_taken_back_with_the_reason(files: Files, root: Path, machine: Hosted) -> None:
+    blog = root / "httpdocs/blog"
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", blog], check=False).returncode:
+        pytest.skip("may not mount anything here")
+    try:
+        machine.own(blog)
+        before = (root / ".security").read_bytes()
+        with pytest.raises(FileRefusedError) as refused:
+            set_rights(files, ("httpdocs", "blog"), RightsRule(WEB, FULL, 0, "ThisObjectOnly"))
+        assert (refused.value.code, (root / ".security").read_bytes()) == ("not-applied", before)
+        assert "something is mounted at httpdocs/blog" in refused.value.limit
+        assert os.listxattr(blog) == []
+    finally:
+        subprocess.run(["umount", blog], check=True)
 
 
 def test_nobody_gives_rights_to_whom_the_account_does_not_know(files: Files, root: Path) -> None:

@@ -217,6 +217,19 @@ def test_linter(changes, expected):
     assert set(expected) <= set(CODES)
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("38", "well-known folder 38 exists on Windows only; what it holds is in /usr here"),
+        ("&lt;40&gt;", "well-known folder <40> exists on Windows only; what it holds is in /home here"),
+        ("999", "well-known folder 999 exists on Windows only; write the folder's path, such as /usr/lib"),
+    ],
+)
+def test_a_well_known_number_is_refused_with_the_path_to_write_instead(path, says):
+    found = lint(document(entry(Path=path)))
+    assert [(one.code, one.message) for one in found] == [("well-known-path", says)]
+
+
 def test_linter_compares_rules():
     assert codes(entry(), entry()) == ["duplicate"]
     assert codes(entry(), entry(EntryFlags="0x1", AccessMask="0x20089")) == ["conflict"]

@@ -14,9 +14,12 @@ from pytest_django import Settings
 
 from innkeeper.core.models import OutboxEvent
 from innkeeper.events.models import Delivery
+from innkeeper.hostd.hosting_accounts import BIGGEST_ID
+from innkeeper.hosting.models import Site
 from innkeeper.jobs.models import Job
 from innkeeper.upkeep import health
 from tests.deliveries import make_handler
+from tests.people import make_account, make_site
 
 pytestmark = pytest.mark.django_db
 
@@ -106,3 +109,12 @@ def test_events_that_reach_no_handler_are_entries() -> None:
         "events": "1 wait for longer than a minute. Look at the worker's log.",
         "deliveries": "1 were given up within a day. ./innkeeper event-handler deliveries --status dead lists them.",
     }
+
+
+@pytest.mark.parametrize(("number", "says"), [(BIGGEST_ID, []), (BIGGEST_ID + 1, ["hosting"])])
+def test_accounts_for_which_there_are_no_user_ids_are_an_entry(number: int, says: list[str]) -> None:
+    make_site(make_account("alice"), "example.test", pk=number, hosting_type=Site.Hosting.VIRTUAL)
+    make_site(make_account("bob"), "mail.test", pk=BIGGEST_ID + 2)  # has no web hosting, so needs none
+    found = details()
+    assert list(found) == says
+    assert all(detail.startswith("1 hosting accounts get no system user and no folder") for detail in found.values())

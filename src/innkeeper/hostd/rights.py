@@ -118,7 +118,7 @@ def critical(place: Place, uid: int) -> str:
         return "rules"
     if uid == 0:
         return "of-root"
-    return "" if can_be_named(below) else "name"
+    return "" if can_be_named(below) else "unseen"
 
 
 def explained(policy: Policy, root: int, path: tuple[str, ...], about: str) -> Answer:

@@ -61,6 +61,7 @@ REFUSALS: dict[str, tuple[type[Refused], str]] = {
     "kept": (NotAllowed, "This folder is part of every site: services rely on its rights, so they stay as they are."),
     "rules": (NotAllowed, "This file holds the rules themselves. It stays as it is."),
     "of-root": (NotAllowed, "This belongs to the server, not to the site. Its rights cannot be changed here."),
+    "unseen": (NotAllowed, "Its path has letters that cannot be seen, which no rule can hold. Rename it first."),
     "account": (InvalidValue, "Choose one of the accounts that are listed."),
     "self": (
         InvalidValue,
@@ -72,7 +73,8 @@ REFUSALS: dict[str, tuple[type[Refused], str]] = {
     "not-applied": (Failed, "The rule was taken back, because it could not be applied: {detail}"),
     "changed-since": (
         NotAllowed,
-        "The site's rules were changed since then. Take the own rule back in the permissions instead.",
+        "Only the last change of a site's rules can be undone, and others came after this one. Open the permissions of"
+        " what it was about and take its own rule back there.",
     ),
     "no-run": (NotFound, "What was changed then is not on record any more. Take the own rule back instead."),
     "failed": (Failed, "The server could not do this. Its log says why."),

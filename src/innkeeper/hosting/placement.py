@@ -70,6 +70,13 @@ def hosting_accounts(webspace_ids: Iterable[int] | None = None) -> list[Spec]:
     return sorted(specs, key=lambda spec: (spec.domain, spec.kind != "domain", spec.kind, spec.name))
 
 
+def beyond_reach() -> int:
+    """How many accounts have ids for which there are no numbers of system users: they get none, and no folder."""
+    beyond = {"pk__gt": BIGGEST_ID}
+    sites = Site.objects.filter(**beyond, hosting_type__in=list(_HOSTINGS)).exclude(webspace=None)
+    return sites.count() + WebUser.objects.filter(**beyond).count() + FTPAccount.objects.filter(**beyond).count()
+
+
 def _document_root(stored: str) -> str:
     """What was stored before a name was refused stays a name in answers, and no folder."""
     try:

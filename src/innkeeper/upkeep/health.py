@@ -13,6 +13,8 @@ from django.utils import timezone
 from innkeeper.core.models import OutboxEvent
 from innkeeper.events.models import Delivery, DeliveryState, EventHandler
 from innkeeper.hostd.client import Client
+from innkeeper.hostd.hosting_accounts import BIGGEST_ID
+from innkeeper.hosting.placement import beyond_reach
 from innkeeper.jobs.models import Job
 
 LATE = timedelta(minutes=1)
@@ -47,7 +49,7 @@ def entries() -> list[Entry]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     database = Entry("database", True, f"{connection.vendor} answers")
-    return [database, *_programs(), _worker(), *_events(), *_handlers(), *_failures()]
+    return [database, *_programs(), _worker(), *_events(), *_handlers(), *_hosting(), *_failures()]
 
 
 def _programs() -> Iterator[Entry]:
@@ -80,6 +82,16 @@ def _handlers() -> Iterator[Entry]:
             False,
             f"{handler.event} is paused, and its events wait. `innkeeper event-handler resume {handler.pk}` or the"
             f" panel's Event Manager lets it go on. {handler.pause_reason}",
+        )
+
+
+def _hosting() -> Iterator[Entry]:
+    if count := beyond_reach():
+        yield Entry(
+            "hosting",
+            False,
+            f"{count} hosting accounts get no system user and no folder: their ids are above {BIGGEST_ID}, where this"
+            " server's range of user ids ends. Host them on another server.",
         )
 
 

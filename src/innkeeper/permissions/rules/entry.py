@@ -25,6 +25,16 @@ _MASKED = re.compile(r"[*?]")
 # Windows has no names that need it.
 LITERAL = "Literal"
 _NEEDS_LITERAL = re.compile(r"[*?\\]")
+# Folders of Windows that its programs know by number, and where Debian keeps the same.
+_WELL_KNOWN = {
+    26: "/var/lib",  # data of programs, a user's
+    35: "/var/lib",  # and everybody's
+    36: "/usr",  # Windows
+    37: "/usr/lib",  # its system folder
+    38: "/usr",  # Program Files
+    40: "/home",  # Documents and Settings
+    43: "/usr/lib",  # Common Files
+}
 _REQUIRED = ("Account", "Path", "AceFlags", "AccessMask", "EntryFlags")
 
 
@@ -198,12 +208,10 @@ class _Reader:
         parts = list(names_below(values))
         if "Path" in self.element.attributes and not path:
             self.wrong("path", "the path is empty; write / for the root", "Path")
-        if path.isdecimal() or re.fullmatch(r"<\d+>", path):
-            self.wrong(
-                "well-known-path",
-                f"well-known folder {path} exists on Windows only; write the folder's path, for example /usr/lib",
-                "Path",
-            )
+        if well_known := re.fullmatch(r"<?(\d+)>?", path):
+            instead = _WELL_KNOWN.get(int(well_known[1]))
+            written = f"what it holds is in {instead} here" if instead else "write the folder's path, such as /usr/lib"
+            self.wrong("well-known-path", f"well-known folder {path} exists on Windows only; {written}", "Path")
         elif re.match(r"[A-Za-z]:", path):
             self.wrong("drive", f"{path} names a drive; write the folder's path, for example /srv/data", "Path")
         elif path.startswith("//"):
