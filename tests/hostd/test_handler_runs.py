@@ -128,8 +128,7 @@ def test_a_command_that_never_ends_is_ended(hostd: Client, instance: Instance) -
 
 
 def test_a_gigabyte_of_output_is_cut_and_does_not_fail(hostd: Client, instance: Instance) -> None:
-    size = os.environ.get("INNKEEPER_OUTPUT_MB", "128")
-    path = script(instance, f"head -c {size}M /dev/zero; echo the end >&2; exit 137")
+    path = script(instance, "dd if=/dev/zero bs=64k count=16384 2> /dev/null; echo the end >&2; exit 137")
     result = run(hostd, path, output_kb=2)
     assert result.truncated and len(result.stdout) == 2048 and result.stderr == "the end\n"
     assert (result.exit_status, result.signal) == (137, None)
@@ -397,6 +396,19 @@ def test_a_run_ends_with_its_client_and_the_same_run_waits_for_that(hostd: Clien
     assert run(hostd, path, run="7").exit_status == 0
     assert not marked(mark)
     assert log.read_text() == "begun\n"
+
+
+def test_a_runner_whose_client_hangs_up_between_results_serves_no_other_request(
+    hostd: Client, instance: Instance
+) -> None:
+    mark = f"9{os.getpid()}.38"
+    path = script(instance, f"[ $1 != long ] || sleep {mark}; echo $1")
+    told = hostd.run_handler(USER, [Run(name, (path, name), {}) for name in ("long", "behind")], LIMITS)
+    assert next(told) == []
+    told.close()  # type: ignore[attr-defined]
+    for number in range(3):
+        assert run(hostd, path, f"{number}", run=f"{number}").stdout == f"{number}\n"
+    assert gone(mark)
 
 
 def test_a_killed_runner_leaves_nothing_and_does_not_stop_the_next_run(instance: Instance) -> None:

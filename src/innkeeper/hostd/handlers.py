@@ -156,7 +156,8 @@ class Handlers:
             runner.send(one.channel.fileno(), job)
             while True:
                 answers, more = _answer(one.channel, client, deadline)
-                clean = all(answer["clean"] for answer in answers)
+                # While more is to come it works for this request, and must never be given to another.
+                clean = not more and all(answer["clean"] for answer in answers)
                 answers = list(map(_told, answers))
                 if not more:
                     return answers
