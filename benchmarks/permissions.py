@@ -106,10 +106,21 @@ def alone(root: Path) -> tuple[float, int]:
     return float(seconds), int(most) >> 10
 
 
-def growth(trees: dict[int, Path], rounds: int) -> None:
+def show(times: dict[str, list[float]], objects: int) -> None:
+    """Print each variant, and its ratio to its peer."""
+    medians = {name: statistics.median(found) for name, found in times.items()}
+    for name, found in times.items():
+        rate = objects / medians[name]
+        print(f"{name:20} median {medians[name]:6.3f} s  ({min(found):.3f} .. {max(found):.3f})  {rate:9,.0f}/s")
+    for name, (peer, target) in TARGETS.items():
+        ratio = medians[peer] / medians[name]
+        print(f"{name:20} {ratio:.2f} x {peer} (target {target})", flush=True)
+
+
+def growth(trees: dict[int, Path]) -> None:
     """What a file costs, and how much memory a run takes, in a small and in a large tree."""
     found: dict[int, list[tuple[float, int]]] = {files: [] for files in trees}
-    for _ in range(rounds):
+    for _ in range(2):
         for files, tree in trees.items():
             found[files].append(alone(tree))
     for files, runs in found.items():
@@ -153,18 +164,12 @@ def main(_engine: str = "", files: int = 200_000, rounds: int = 5, where: str | 
             [sys.executable, str(Path(__file__).with_name("permissions_floor.py")), str(root)],
             check=True, capture_output=True, text=True,
         ).stdout.split()[0])  # fmt: skip
+        print(f"{objects} objects, {rounds} rounds")
+        show(times, objects)
         build(small, SMALL)
-        growth({SMALL: small, files: root}, rounds)
+        growth({SMALL: small, files: root})
     finally:
         shutil.rmtree(base)
-    medians = {name: statistics.median(found) for name, found in times.items()}
-    print(f"{objects} objects, {rounds} rounds")
-    for name, found in times.items():
-        rate = objects / medians[name]
-        print(f"{name:20} median {medians[name]:6.3f} s  ({min(found):.3f} .. {max(found):.3f})  {rate:9,.0f}/s")
-    for name, (peer, target) in TARGETS.items():
-        ratio = medians[peer] / medians[name]
-        print(f"{name:20} {ratio:.2f} x {peer} (target {target})")
     print(f"compile 10,000 rules x 1,000 accounts: {compiling():.2f} s (target 2)")
 
 
