@@ -376,9 +376,11 @@ def test_what_is_mounted_in_the_tree_is_left_alone_also_if_it_is_of_the_same_fil
         f"runs = [applied(Path({str(root)!r}), rule, start=('d', 'to a', *more)) for more in ((), ('in',), ('g',))]; "
         "assert all('mounted at d/to a' in run.report.stopped for run in runs)"
     )
+    explain = command.replace(" apply ", f" explain '{root}/d/to a/in/f' ").removesuffix(" --no-journal")
     script = (
         f"set -e; mount --bind {outside} '{root}/d/to a'; mount --bind {outside}/g {root}/d/to"
         f"; mount --bind {outside}/g {root}/e; mount -t tmpfs none {root}/d/other; {command} || test $? = {code}"
+        f"; {explain} || test $? = 2"
         f"; getfacl -cp {root}/d/other; {sys.executable} -c {shlex.quote(from_inside)}"
     )
     done = subprocess.run(
@@ -387,6 +389,8 @@ def test_what_is_mounted_in_the_tree_is_left_alone_also_if_it_is_of_the_same_fil
         env=ENVIRONMENT | {"PYTHONPATH": f"{SOURCE}:{Path(__file__).parent}"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
+    why = "something is mounted at d/to a, and a run stays in the file system of its root"
+    assert f"{root}/d/to a/in/f cannot be explained: {why}" in done.stderr
     told = [line for line in done.stderr.splitlines() if "mount-point" in line]
     assert len(told) == 2
     for line, place in ((3, "e"), (4, "d/to a")):

@@ -127,6 +127,19 @@ def run(policy: Policy, store: Store[Any], root_path: str, options: Options | No
         os.close(root)
 
 
+def mounted_on(root_path: str, path: tuple[str, ...]) -> str:
+    """Why no run reaches a path below a root: something is mounted on the way to it. Empty if nothing is.
+
+    Raises: OSError when the root cannot be opened.
+    """
+    root = os.open(root_path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)  # who asks need not be able to list it
+    try:
+        found = _mount_on(root, path)
+    finally:
+        os.close(root)
+    return _mounted(found) if found else ""
+
+
 def run_below(  # noqa: PLR0917 (the arguments of run, and where)
     policy: Policy, store: Store[Any], root_path: str, start: tuple[str, ...], options: Options, report: Report
 ) -> None:

@@ -203,6 +203,8 @@ def _explain(arguments: argparse.Namespace) -> int:
         scope = scope_of(server.layout_of(arguments), path)
         policy, root, parts = scope.policy(), str(scope.root), scope.start
         back = f"innkeeper security drift {shlex.quote(str(path))} --restore"
+    if mounted := apply.mounted_on(root, parts):
+        raise UsageError(f"{printable(str(path))} cannot be explained: {mounted}")
     accounts = [policy.principals.find(name) for name in arguments.account]
     if arguments.below:
         if len(accounts) != 1 or len(arguments.right) > 1:
