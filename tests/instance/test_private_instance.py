@@ -14,10 +14,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from guard import Guard
 from services.private import free_port_base
 
 from innkeeper.instance import processes
@@ -75,17 +77,26 @@ class Private:
         panel.close()
 
 
+@contextmanager
+def purged(private: Private) -> Iterator[None]:
+    """At the end, whatever it is, nothing of it is left."""
+    guard = Guard(private.script, "down", "--purge", "--state", private.state)
+    try:
+        yield
+    finally:
+        private.run("down", "--purge")
+        guard.release()
+
+
 @pytest.fixture(scope="module")
 def private() -> Iterator[Private]:
     folder = Path(tempfile.mkdtemp(prefix="ik-", dir="/var/tmp"))
     folder.chmod(0o755)
     private = Private(folder / "s")
-    try:
+    with purged(private):
         private.up()
         yield private
-    finally:
-        private.run("down", "--purge")
-        shutil.rmtree(folder)
+    shutil.rmtree(folder)
 
 
 def test_everything_is_up_and_stays_as_it_is(private: Private) -> None:
@@ -175,12 +186,10 @@ def test_two_instances_do_not_meet(private: Private) -> None:
         Path(folder).chmod(0o755)
         other = Private(Path(folder) / "s")
         before = private.pids()
-        other.up()
-        try:
+        with purged(other):
+            other.up()
             other.serves()
             assert not set(other.status()["users"]) & set(private.status()["users"])
-        finally:
-            other.run("down", "--purge")
         assert private.pids() == before
         assert processes.of_instance(Instance.new(other.state, environment=Path("/"))) == []
 
@@ -194,16 +203,14 @@ def test_a_folder_closed_to_others_is_opened_for_passing_alone() -> None:
         ignore = shutil.ignore_patterns(".git", "var", "__pycache__", ".*_cache")
         shutil.copytree(REPOSITORY, clone, ignore=ignore)
         private = Private(folder / "s", clone / "innkeeper")
-        told = private.run("up", "--port-base", str(private.base)).stdout
-        try:
+        with purged(private):
+            told = private.run("up", "--port-base", str(private.base)).stdout
             assert f"pass through {folder}" in told
             assert "demonstration: message read by IMAP" in told
             private.serves()
             assert subprocess.run(
                 ["ls", str(folder)], user="nobody", group="nogroup", extra_groups=[], capture_output=True, check=False
             ).returncode
-        finally:
-            private.run("down", "--purge")
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert os.listxattr(folder) == []
 
@@ -218,7 +225,7 @@ def test_down_and_purge_leave_nothing() -> None:
         private = Private(Path(folder) / ("a-folder-of-a-long-name" * 8) / "s")
         mark.touch()
         time.sleep(0.01)
-        try:
+        with purged(private):
             private.run("up", "--port-base", str(private.base))
             instance = private.instance
             assert instance.sockets != instance.state
@@ -231,8 +238,6 @@ def test_down_and_purge_leave_nothing() -> None:
                 assert time.monotonic() < end
                 time.sleep(0.1)
             assert f"{instance.name}-s" in accounts[0].read_text()
-        finally:
-            private.run("down", "--purge")
         assert processes.of_instance(instance) == []
         assert distribution(accounts) == before
         assert not any(instance.name in path.read_text() for path in accounts)
@@ -257,23 +262,13 @@ def test_two_at_once_on_one_folder_do_not_mix() -> None:
     with tempfile.TemporaryDirectory(prefix="ik-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
         private = Private(Path(folder) / "s")
-        words = [
-            str(private.script),
-            "up",
-            "--no-demo",
-            "--port-base",
-            str(private.base),
-            "--state",
-            str(private.state),
-        ]
-        both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-        try:
+        up = [private.script, "up", "--no-demo", "--port-base", str(private.base), "--state", private.state]
+        with purged(private):
+            both = [subprocess.Popen(up, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
             said = [process.communicate(timeout=300)[1] for process in both]
             assert sorted(process.returncode for process in both) == [0, 1], said
             assert "Another `up` or `down` works on this folder" in "".join(said)
             private.serves()
-        finally:
-            private.run("down", "--purge")
 
 
 class TestRefusals:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from guard import Guard
 from services.cluster import free_port
 from services.mail_clients import wait_for
 from services.packets import PacketRefused, Panel
@@ -50,6 +51,7 @@ class MortalPanel:
                 command, env=environment, cwd="/", user=user.pw_uid, group=user.pw_gid, extra_groups=[], umask=0o027,
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
+        self._guard = Guard("kill", "-KILL", "--", f"-{self._process.pid}")
         self.client = Panel(port, "admin", instance.panel.password)
 
     def wait_ready(self) -> None:
@@ -84,3 +86,4 @@ class MortalPanel:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(20)
+        self._guard.release()

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from guard import Guard
+
 BIN = Path("/usr/lib/postgresql/15/bin")
 SYSTEM_USER = "postgres"
 
@@ -42,6 +44,7 @@ class Cluster:
     def __enter__(self) -> Self:
         shutil.chown(self.folder, SYSTEM_USER, SYSTEM_USER)
         data = str(self.folder / "data")
+        self._guard = Guard("sh", "-c", 'kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")"; rm -r "$0"', self.folder)
         self._as_postgres("initdb", "-D", data, "-A", "scram-sha-256", "--auth-local=peer", "-E", "UTF8", "--no-sync")
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c max_connections=200"
         options += " -c fsync=off -c full_page_writes=off"  # nothing of it outlives a crash
@@ -52,6 +55,7 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._as_postgres("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
+        self._guard.release()
         shutil.rmtree(self.folder)
 
     def sql(self, statement: str, database: str = "postgres") -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import psycopg
+from guard import Guard
 
 from services import mail_clients
 from services.mail_clients import compose, wait_for
@@ -57,6 +58,7 @@ class PrivateInstance:
         self.database_url = database_url
         self.base = free_port_base()
         self.ports = {name: port + self.base for name, port in DEFAULT_PORTS.items()}
+        self._guard = Guard("sh", "-c", '"$0" down --purge --state "$1"; rmdir "$(dirname "$1")"', SCRIPT, self.state)
 
     # ---- life
 
@@ -82,6 +84,7 @@ class PrivateInstance:
         """End it and remove everything that a test has left of it."""
         if self.state.exists():
             self.command("down", "--purge")
+        self._guard.release()
         shutil.rmtree(self.parent, ignore_errors=True)
 
     @property
