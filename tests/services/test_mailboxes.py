@@ -153,15 +153,14 @@ def test_a_group_with_one_full_member_still_reaches_the_other(site: Site) -> Non
 
 def test_a_message_that_came_without_a_declared_size_is_refused_when_it_is_there(site: Site) -> None:
     alice, bob, carol = (
-        site.account(name, f"<alias>{name}s-other-name</alias>", quota=2 * MEGABYTE)
-        for name in ("alice", "bob", "carol")
+        site.account(name, f"<alias>other-{name}</alias>", quota=2 * MEGABYTE) for name in ("alice", "bob", "carol")
     )
     fill(site, alice.address)
     fill(site, bob.address)
     message = compose("dan@peer.invalid", alice.address, "Too much", ("y" * 75 + "\n") * 20_000).as_bytes()
     with smtplib.SMTP("127.0.0.1", site.instance.ports["smtp"], local_hostname="peer.invalid", timeout=30) as peer:
         peer.helo()  # no ESMTP: no SIZE
-        for recipients in ([alice.address], [site.address("alice-too")], [alice.address, bob.address]):
+        for recipients in ([alice.address], [site.address("other-alice")], [alice.address, bob.address]):
             with pytest.raises(smtplib.SMTPDataError, match="full") as refused:
                 peer.sendmail("dan@peer.invalid", recipients, message)
             assert refused.value.smtp_code == 552
