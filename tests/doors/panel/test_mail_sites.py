@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
 from typing import Any
 
 from django.test import Client
+from lxml import etree
 
 from innkeeper.accounts.models import Account
 from innkeeper.core.models import AuditEntry
+from innkeeper.doors.xmlapi import schema
+from innkeeper.doors.xmlapi.versions import NEWEST
 from innkeeper.hosting.models import Site, WebspacePermission
 from innkeeper.jobs.models import Job
 from innkeeper.mail.models import MailService
@@ -77,3 +81,18 @@ def test_the_list_shows_own_sites_alone_and_finds_them(alice: Account, charlie: 
     assert ("one.test" in everything, "two.test" in everything, "three.test" in everything) == (True, True, False)
     assert ("one.test" in found, "two.test" in found) == (False, True)
     assert "No site matches" in text_of(client.get("/mail/sites/?q=three"))
+
+
+def test_the_packets_and_commands_of_a_site_do_what_they_say(site: Site, log_in: LogIn) -> None:
+    MailService.objects.filter(site=site).update(unknown_action="bounce", bounce_text="Ask <reception>.")
+    client, page = log_in("alice"), f"/mail/sites/{site.pk}/api/"
+    written, asked, commands = re.findall(r"<code>(.*?)</code>", client.get(page).content.decode(), re.DOTALL)
+    for packet in (written, asked):
+        schema.validate(etree.fromstring(html.unescape(packet)), NEWEST)
+    assert "&lt;bounce&gt;Ask &amp;lt;reception&amp;gt;.&lt;/bounce&gt;" in written
+    preferences, service_on = html.unescape(commands).splitlines()
+    assert preferences == "./innkeeper mail preferences example.test --unknown 'bounce:Ask <reception>.'"
+    assert service_on == "./innkeeper mail on example.test"
+    drawer = text_of(client.get(page, headers={"HX-Request": "true"}))
+    assert "<html" not in drawer
+    assert "set_prefs" in drawer

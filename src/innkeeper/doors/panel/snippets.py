@@ -1,4 +1,4 @@
-"""How to reach one mail account from outside the panel: the packet that describes it, and the command line.
+"""How to reach a mail account or the mail of a site from outside the panel: by a packet, or by the command line.
 
 A password never appears: the text shows where one would stand.
 """
@@ -9,7 +9,7 @@ import shlex
 from xml.sax.saxutils import escape
 
 from innkeeper.mail.listing import ListedAccount
-from innkeeper.mail.queries import AccountInfo
+from innkeeper.mail.queries import AccountInfo, SitePreferences
 
 VERSION = "1.6.9.1"
 
@@ -95,3 +95,47 @@ def command_line(row: ListedAccount, info: AccountInfo) -> str:
     for address in info.redirect:
         words += ["--redirect", address]
     return shlex.join(words)
+
+
+def site_packet(info: SitePreferences) -> str:
+    """A `set_prefs` packet that would make the mail of a site what it is now."""
+    return _indented(
+        [
+            f'<packet version="{VERSION}">',
+            "<mail>", "<set_prefs>",
+            "<filter>", _element("site-id", info.site_id), "</filter>",
+            "<prefs>",
+            "<nonexistent-user>", _element(info.unknown_action, info.unknown_value), "</nonexistent-user>",
+            _element("webmail", info.webmail),
+            _element("spam-protect-sign", bool(info.sign_outgoing)),
+            _element("greylisting", bool(info.greylisting)),
+            _element("mailservice", bool(info.enabled)),
+            "</prefs>",
+            "</set_prefs>", "</mail>", "</packet>",
+        ]
+    )  # fmt: skip
+
+
+def read_site_packet(site_id: int) -> str:
+    """A packet that asks for the mail of a site."""
+    return _indented(
+        [
+            f'<packet version="{VERSION}">',
+            "<mail>", "<get_prefs>",
+            "<filter>", _element("site-id", site_id), "</filter>",
+            "</get_prefs>", "</mail>", "</packet>",
+        ]
+    )  # fmt: skip
+
+
+def site_commands(site: str, info: SitePreferences) -> str:
+    """The commands that would make the mail of a site what it is now."""
+    unknown = {"reject": "reject", "bounce": f"bounce:{info.unknown_value}"}.get(
+        info.unknown_action, info.unknown_value
+    )
+    return "\n".join(
+        (
+            shlex.join(["./innkeeper", "mail", "preferences", site, "--unknown", unknown]),
+            shlex.join(["./innkeeper", "mail", "on" if info.enabled else "off", site]),
+        )
+    )

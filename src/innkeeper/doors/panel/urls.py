@@ -52,6 +52,7 @@ urlpatterns = [
     path("mail/removed/restore/", removed.restore, name="restore"),
     path("mail/sites/", mail_sites.site_list, name="mail-sites"),
     path("mail/sites/<int:number>/", mail_sites.edit, name="mail-site"),
+    path("mail/sites/<int:number>/api/", mail_sites.api, name="mail-site-api"),
     path("mail/<int:number>/", mail_account.edit, name="mail-edit"),
     path("mail/<int:number>/check/<slug:field>/", mail_account.check_change, name="mail-check"),
     path("mail/<int:number>/rename/", mail_account.rename, name="mail-rename"),

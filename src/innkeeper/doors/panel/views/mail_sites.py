@@ -8,12 +8,14 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from innkeeper.core.errors import Refused
 from innkeeper.doors.panel.forms import refusal_text
+from innkeeper.doors.panel.snippets import read_site_packet, site_commands, site_packet
 from innkeeper.doors.panel.visitor import PanelRequest, for_owners
 from innkeeper.hosting.models import Site
 from innkeeper.hosting.queries import visible_sites
@@ -79,10 +81,7 @@ def site_list(request: PanelRequest) -> HttpResponse:
 @for_owners
 def edit(request: PanelRequest, number: int) -> HttpResponse:
     """Show and change the mail of one site."""
-    site = visible_sites(request.actor).filter(pk=number).first() if number < 2**63 else None
-    stored = next(preferences(request.actor, [number])) if site is not None else None
-    if site is None or not isinstance(stored, SitePreferences):
-        raise Http404
+    site, stored = _find(request, number)
     if request.method != "POST":
         form = SiteMailForm(
             initial={
@@ -102,6 +101,37 @@ def edit(request: PanelRequest, number: int) -> HttpResponse:
             messages.success(request, _("Saved."))
             return redirect("panel:mail-sites")
     return _show(request, site, form)
+
+
+@require_safe
+@for_owners
+def api(request: PanelRequest, number: int) -> HttpResponse:
+    """The packet and the commands that describe this mail: a drawer, or a page of its own without a script."""
+    site, stored = _find(request, number)
+    context = {
+        "name": site.name,
+        "crumbs": [
+            (reverse("panel:mail-sites"), _("Mail of sites")),
+            (reverse("panel:mail-site", args=[number]), site.name),
+        ],
+        "section": "mail-sites",
+        "snippets": [
+            (_("Packet that makes it what it is"), site_packet(stored)),
+            (_("Packet that reads it"), read_site_packet(number)),
+            (_("Commands"), site_commands(site.name, stored)),
+        ],
+        "note": _("Send packets by POST to /enterprise/control/agent.php with a secret key or a log-in."),
+    }
+    return render(request, "panel/api_drawer.html" if request.htmx else "panel/api_page.html", context)
+
+
+def _find(request: PanelRequest, number: int) -> tuple[Site, SitePreferences]:
+    """One site by its id. What is missing and what is somebody else's is the same 404."""
+    site = visible_sites(request.actor).filter(pk=number).first() if number < 2**63 else None
+    stored = next(preferences(request.actor, [number])) if site is not None else None
+    if site is None or not isinstance(stored, SitePreferences):
+        raise Http404
+    return site, stored
 
 
 def _show(request: PanelRequest, site: Site, form: SiteMailForm) -> HttpResponse:
