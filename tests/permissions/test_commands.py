@@ -117,6 +117,19 @@ def test_what_cannot_be_done_is_said_and_nothing_is_written(tree, rules, capsys,
     assert snapshot(tree) == before
 
 
+def test_a_name_that_commands_a_terminal_is_shown_and_not_obeyed(tree, rules, capsys):
+    name = os.fsdecode(b"a\x1b[2J\xff\nb")
+    make(tree, "docs/\x9bc", "again")
+    os.link(tree / "again", tree / "docs" / name)
+    file = rules(entry(ACCOUNT, "docs", ALL, "Read"), entry("no\x9body", "docs", ALL, "Read", "0x8"))
+    assert main(arguments(tree, file, "--no-journal")) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert "docs/a\\x1b[2J\\xff\\nb: hard-link: has several names and was left alone" in told
+    assert f"{file}:3:1: error no-account: no account of this system is called no\\x9body" in told
+    assert main(arguments(tree, file, "--store", "export")) == 1
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == [".", "docs", "docs/\\x9bc"]
+
+
 def test_null_is_filled_by_tag(tree, rules, capsys):
     make(tree, "docs/a")
     file = rules(entry("Null", "docs", ALL, "Read", Tag="DomainUser", AccounType="0"))

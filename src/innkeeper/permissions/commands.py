@@ -182,7 +182,7 @@ def _export(arguments: argparse.Namespace, policy: Policy, root: str) -> int:
         as_json({"objects": objects, **done.report.as_dict()})
     elif not arguments.output:
         for path, item in found:
-            out(f"{'/'.join(path) or '.'}\t{sddl.format(item)}")
+            out(f"{printable('/'.join(path)) or '.'}\t{sddl.format(item)}")
     for problem in done.report.problems:
         err(problem)
     return ERROR if done.report.stopped else DIFFERENCES if done.report.problem_count else IN_ORDER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import Any
 
@@ -15,6 +16,8 @@ from innkeeper.permissions.stores.base import Store
 
 IN_ORDER, DIFFERENCES, ERROR = 0, 1, 2
 
+
+_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Held = dict[int, list[limits.Limit]]
 
@@ -112,9 +115,15 @@ def printable(path: str) -> str:
 
 def out(text: object) -> None:
     """Print a line."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{_harmless(text)}\n")
 
 
 def err(text: object) -> None:
     """Print a line on standard error."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{_harmless(text)}\n")
+
+
+def _harmless(text: object) -> str:
+    """Names of files and accounts are chosen by others: no terminal must take one for a command, nor fail at it."""
+    plain = os.fsencode(str(text)).decode("utf-8", "backslashreplace")
+    return _COMMANDS.sub(lambda found: f"\\x{ord(found[0]):02x}", plain)

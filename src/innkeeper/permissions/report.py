@@ -55,7 +55,8 @@ class Problem:
 
     def __str__(self) -> str:
         rules = f" (rules: {', '.join(self.rules)})" if self.rules else ""
-        return f"{self.path}: {self.code}: {self.message}{rules}"
+        path = self.path.replace("\n", "\\n")  # one problem, one line
+        return f"{path}: {self.code}: {self.message}{rules}"
 
 
 @dataclass(slots=True)
