@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from typing import Any
 
+from innkeeper.core.loglines import visible
 from innkeeper.permissions import apply
 from innkeeper.permissions.policy import Ground, Policy
 from innkeeper.permissions.posix import limits
@@ -16,8 +16,6 @@ from innkeeper.permissions.stores.base import Store
 
 IN_ORDER, DIFFERENCES, ERROR = 0, 1, 2
 
-
-_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Held = dict[int, list[limits.Limit]]
 
@@ -107,23 +105,20 @@ def as_json(data: dict[str, Any]) -> None:
     out(json.dumps(data, indent=2))
 
 
-def printable(path: str) -> str:
-    """A path on one line, whatever its name holds."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+def printable(text: str) -> str:
+    """A text on one line, whatever names it holds: a terminal takes none for a command, and fails at none."""
+    return visible(os.fsencode(text).decode("utf-8", "backslashreplace"))
 
 
 def out(text: object) -> None:
-    """Print a line."""
-    sys.stdout.write(f"{_harmless(text)}\n")
+    """Print lines, whose fields may be parted by tabs."""
+    sys.stdout.write(f"{_printable_lines(text)}\n")
 
 
 def err(text: object) -> None:
-    """Print a line on standard error."""
-    sys.stderr.write(f"{_harmless(text)}\n")
+    """Print lines on standard error."""
+    sys.stderr.write(f"{_printable_lines(text)}\n")
 
 
-def _harmless(text: object) -> str:
-    """Names of files and accounts are chosen by others: no terminal must take one for a command, nor fail at it."""
-    plain = os.fsencode(str(text)).decode("utf-8", "backslashreplace")
-    return _COMMANDS.sub(lambda found: f"\\x{ord(found[0]):02x}", plain)
+def _printable_lines(text: object) -> str:
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in str(text).split("\n"))
