@@ -50,7 +50,7 @@ def test_the_service_is_switched_off_and_sessions_end(site: Site, log_in: LogIn)
     client.post(f"/mail/sites/{site.pk}/", {"unknown_action": "reject"})
     assert not service(site).enabled
     assert Job.objects.filter(task__contains="session").exists()
-    assert "<td>Off</td>" in text_of(client.get("/mail/sites/"))
+    assert 'data-label="Mail service">Off</td>' in text_of(client.get("/mail/sites/"))
     assert AuditEntry.objects.filter(operation="mail.preferences", login="alice").exists()
 
 
