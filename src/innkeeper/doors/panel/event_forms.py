@@ -90,8 +90,8 @@ class HandlerForm(forms.Form):
         label=gettext_lazy("Pass passwords"),
         required=False,
         help_text=gettext_lazy(
-            "A new password reaches the handler in a variable, never as an argument. It is kept sealed until the"
-            " delivery, and erased after it."
+            "A new password reaches a command in a variable, never as an argument, and a web server in the document."
+            " It is kept sealed until the delivery, and erased after it."
         ),
     )
     enabled = forms.BooleanField(label=gettext_lazy("Switched on"), required=False, initial=True)

@@ -31,7 +31,7 @@ document.addEventListener("alpine:init", () => {
     },
   }));
 
-  // Parts of a form that follow a choice: data-when="FIELD=VALUE VALUE". Without a script all of them show.
+  // Parts of a form that follow a choice: data-when="FIELD=VALUE VALUE". Without a script all show that are not hidden.
   Alpine.data("follows", () => ({
     init() {
       const form = this.$el;
