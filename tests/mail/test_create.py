@@ -175,6 +175,7 @@ def test_the_plans_quota_is_the_default_and_the_bound(world: World) -> None:
         world, NewAccount("a"), NewAccount("b", quota=4_000), NewAccount("c", quota=5_001), NewAccount("d", quota=-1)
     )
     assert refusals(outcomes) == [None, None, LimitReached, LimitReached]
+    assert "5000 bytes a mailbox, no limit is more" in str(outcomes[3].error)
     assert list(MailAccount.objects.order_by("id").values_list("quota", flat=True)) == [5_000, 4_000]
 
 

@@ -158,6 +158,7 @@ def test_renaming_removing_listing_and_switching(panel: Panel, site: str) -> Non
         (["-c", "new@{site}", "-mailbx", "true"], 1, "Did you mean -mailbox?"),
         (["-c", "new@{site}", "-mailbox"], 1, "-mailbox: its value is missing"),
         (["-c", "new@{site}", "-mailbox", "maybe"], 4, "'maybe' is not true or false"),
+        (["-c", "new@{site}", "-mbox_quota", "much"], 4, "-mbox_quota: 'much' is not a size"),
         (["-c", "new@{site}", "-aliases", "a,b"], 4, "is not add:A,B"),
         (["-c", "new@{site}", "-aliases", "del:a"], 1, "none to delete"),
         (["-c", "new@{site}", "-mailbox", "true", "-mailbox", "false"], 1, "given twice"),

@@ -65,8 +65,9 @@ class Limits:
     def check_quota(self, change: AccountChange) -> None:
         """Raises LimitReached for a quota above the plan's."""
         if change.quota is not UNSET and self.quota != UNLIMITED and not 0 < change.quota <= self.quota:
+            asked = "no limit" if change.quota == UNLIMITED else change.quota
             raise LimitReached(
-                f"quota: the plan allows at most {self.quota} bytes a mailbox, {change.quota} is more.", field="quota"
+                f"quota: the plan allows at most {self.quota} bytes a mailbox, {asked} is more.", field="quota"
             )
 
     def take(self, before: AccountState | None, after: AccountState) -> None:

@@ -131,7 +131,7 @@ def read(utility: Utility, words: list[str]) -> Line:
             line.verb = _verb(utility, word)
         elif word.startswith("-") and len(word) > 1 and not word[1:].isdigit():
             option = _option(utility, name)
-            _store(line, option, text if equals else _value(name, waiting))
+            _store(line, option, name, text if equals else _value(name, waiting))
         else:
             line.objects.append(word)
     if not line.verb:
@@ -171,17 +171,17 @@ def _value(word: str, waiting: list[str]) -> str:
     return waiting.pop()
 
 
-def _store(line: Line, name: str, text: str) -> None:
+def _store(line: Line, name: str, word: str, text: str) -> None:
     option = line.utility.options[name]
     try:
         value = option.read(text)
     except ValueError as error:
         shown = "the value" if name == "passwd" else repr(text)
-        raise CommandFailed(f"-{name}: {shown} is not {error}.", INVALID) from None
+        raise CommandFailed(f"{word}: {shown} is not {error}.", INVALID) from None
     if option.many:
         line.options.setdefault(name, []).append(value)
     elif name in line.options:
-        raise UsageError(f"-{name}: it is given twice.")
+        raise UsageError(f"{word}: it is given twice.")
     else:
         line.options[name] = value
 
