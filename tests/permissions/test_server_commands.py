@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from servers import layout as make_layout
 from test_hosting_policy import ALL, DOMAIN, SUBDOMAIN, WEBUSER
 from trees import make, snapshot
 
-from innkeeper.permissions import cli, journal
+from innkeeper.permissions import cli, journal, walk
 from innkeeper.permissions.server import commands, hosting
 from innkeeper.permissions.server.layout import Layout
 from innkeeper.permissions.server.left import Book
+from innkeeper.permissions.walk import Walker
 
 
 @pytest.fixture
@@ -110,6 +112,33 @@ def test_one_domain_with_broken_rules_does_not_keep_the_others_from_theirs(serve
     assert "example.com" in text
     assert "not-xml" in text
     assert run("hosting", "--check", "--domain", "example.net")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("hosting", "--apply", "--all"), ("hosting", "--instantiate", "--all"), ("drift",)]
+)
+def test_ctrl_c_in_one_domain_leaves_the_next_ones_alone(server, run, monkeypatch, command):
+    run("hosting", "--instantiate", "--all")
+    hosting.instantiate(server, [hosting.Hosted("s9", "domain", ("example.net",), DOMAIN.users)], "alice", "test")
+    run("disk", "--apply")
+    for domain in ("example.com", "example.net"):
+        (server.vhosts / domain / "httpdocs").chmod(0o777)
+    looked_at = []
+    scan = Walker._scan
+
+    def interrupted(self, fd, *arguments):
+        looked_at.append(Path(f"/proc/self/fd/{self.root}").readlink().name)
+        os.kill(os.getpid(), signal.SIGINT)
+        return scan(self, fd, *arguments)
+
+    monkeypatch.setattr(Walker, "_scan", interrupted)
+    monkeypatch.setattr(walk, "BATCH", 1)
+    code, text = run(*command)
+    assert code == 2
+    assert "interrupted; run again to go on" in text
+    assert set(looked_at) == {server.root.name if command == ("drift",) else "example.com"}
+    assert ("interrupted at example.com; domains that were not reached: 1" in text) == ("--apply" in command)
+    assert (server.vhosts / "example.net/httpdocs").stat().st_mode & 0o777 == 0o777
 
 
 def test_templates_and_accounts_are_added_and_taken_out(server, run, tmp_path):
