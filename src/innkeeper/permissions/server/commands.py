@@ -93,9 +93,8 @@ def _hosting(arguments: argparse.Namespace) -> int:
             failed += 1
             err(f"innkeeper security: {where.domain}: {error}")
         if outcomes and outcomes[-1].run.report.stopped == apply.INTERRUPTED:
-            err(
-                f"innkeeper security: interrupted at {where.domain}; domains that were not reached: {len(targets) - number}"
-            )
+            left = len(targets) - number
+            err(f"innkeeper security: interrupted at {where.domain}; domains that were not reached: {left}")
             break
     if (gone := arguments.remove_template or arguments.remove_account) and not changed and not failed:
         raise MetadataError(f"there is no rule of {gone} in these accounts, so none was taken out")
