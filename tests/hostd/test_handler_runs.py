@@ -429,6 +429,19 @@ def test_a_killed_runner_leaves_nothing_and_does_not_stop_the_next_run(instance:
     handlers.end()
 
 
+def test_what_a_killed_hostd_left_of_the_own_user_is_ended_though_it_hides_its_environment(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = 2_000_000_000 + os.getpid()
+    monkeypatch.setattr("innkeeper.instance.processes.handler_uid", lambda _: uid)
+    with subprocess.Popen(["/bin/sleep", "60"], user=uid, group=uid, env={}, start_new_session=True) as left:
+        try:
+            Handlers(instance).begin()
+            assert left.poll() == -signal.SIGKILL
+        finally:
+            left.kill()
+
+
 def test_a_runner_that_cannot_say_what_came_ends_what_runs(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = f"9{os.getpid()}.37"
     path = script(instance, f"setsid sleep {mark}")

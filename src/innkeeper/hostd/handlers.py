@@ -72,7 +72,12 @@ class Handlers:
         """End what a killed predecessor left running. Call it before anything is run."""
         runner.become_subreaper()
         deadline = time.monotonic() + WAIT_S
-        while left := [each for each in processes.of_instance(self._instance) if _is_marked(each.pid)]:
+        own = processes.handler_uid(self._instance)
+        while left := [
+            each
+            for each in processes.of_instance(self._instance)
+            if _is_marked(each.pid) or processes.runs_as(each.pid, own)
+        ]:
             log.warning("ending %d processes of handlers that lost hostd", len(left))
             for process in left:
                 processes.send(process, signal.SIGKILL)

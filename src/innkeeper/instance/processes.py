@@ -1,15 +1,16 @@
 """Which processes belong to an instance, and signals that never hit a stranger.
 
 A process is the instance's when its environment carries the instance's mark, which supervisor sets and Postfix passes
-on to its children, when it is Dovecot of the instance's name, or when its parent is such a process. It is named by pid
-and start time together, and signalled through a pidfd after both were looked at again: a pid that was given to somebody
-else in between is left alone.
+on to its children, when it is Dovecot of the instance's name, when it runs as the instance's user for handlers, or when
+its parent is such a process. It is named by pid and start time together, and signalled through a pidfd after both were
+looked at again: a pid that was given to somebody else in between is left alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import select
 import signal
 import time
@@ -75,8 +76,26 @@ def has_mark(pid: int, instance: Instance) -> bool:
     return words[0].startswith(title) or str(instance.etc / "dovecot" / "dovecot.conf").encode() in words
 
 
+def handler_uid(instance: Instance) -> int | None:
+    """The instance's own user for handlers, if there is one. Nothing else runs as it."""
+    try:
+        return pwd.getpwnam(instance.handler_user).pw_uid
+    except KeyError:
+        return None
+
+
+def runs_as(pid: int, uid: int | None) -> bool:
+    """Whether a user started the process. A program may hide its environment, but not that."""
+    try:
+        status = (PROC / str(pid) / "status").read_text(errors="replace")
+    except OSError:
+        return False
+    return f"\nUid:\t{uid}\t" in status
+
+
 def of_instance(instance: Instance) -> list[Process]:
-    """Every process of the instance: the marked ones, and their descendants."""
+    """Every process of the instance: the marked ones, those of its user for handlers, and their descendants."""
+    own = handler_uid(instance)
     everything = {
         process.pid: process
         for path in PROC.iterdir()
@@ -88,7 +107,7 @@ def of_instance(instance: Instance) -> list[Process]:
         step: Process | None = process
         while step is not None and step.pid not in found and step not in chain:
             chain.append(step)
-            if has_mark(step.pid, instance):
+            if has_mark(step.pid, instance) or runs_as(step.pid, own):
                 found.update((p.pid, p) for p in chain)
                 break
             step = everything.get(step.parent)
