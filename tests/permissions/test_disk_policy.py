@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import os
+import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from servers import layout as make_layout
 from trees import entry, make, snapshot
 
-from innkeeper.permissions import apply, journal, policies
+from innkeeper.instance import security
+from innkeeper.instance.config import InstanceError
+from innkeeper.instance.report import Report
+from innkeeper.permissions import apply, journal, policies, walk
 from innkeeper.permissions.policy import Policy
 from innkeeper.permissions.server import disk, running
 from innkeeper.permissions.server.history import BY_HAND, MetadataError
 from innkeeper.permissions.server.layout import Layout
 from innkeeper.permissions.server.running import How, Outcome
 from innkeeper.permissions.stores.posix import PosixStore
+from innkeeper.permissions.walk import Walker
 
 
 @pytest.fixture
@@ -136,3 +144,22 @@ def test_old_runs_are_forgotten_but_not_the_first(server, monkeypatch):
     assert first in left
     assert names[-1] in left
     assert len(left) == 3
+
+
+def test_ctrl_c_while_up_plans_leaves_the_disk_as_it_is(server, monkeypatch):
+    instance = SimpleNamespace(state=server.root, program=server.root / "program", python="python3")
+    monkeypatch.setattr(Layout, "of", classmethod(lambda cls, instance: server))
+    before, scan = snapshot(server.root / "program"), Walker._scan
+
+    def interrupted(self, *arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return scan(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Walker, "_scan", interrupted)
+        patch.setattr(walk, "BATCH", 1)
+        with pytest.raises(InstanceError, match="not applied: interrupted; run again to go on"):
+            security.prepare(instance, Report(io.StringIO()))
+    assert snapshot(server.root / "program") == before
+    security.prepare(instance, Report(io.StringIO()))
+    assert snapshot(server.root / "program") != before

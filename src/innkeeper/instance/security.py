@@ -46,6 +46,8 @@ def _apply(layout: Layout, report: Report) -> None:
         for rule in policy.rules:
             if count := plan.run.report.by_rule[rule.number]:
                 report.step(f"disk policy: {count} objects would change by {rule}")
+        if plan.run.report.stopped:
+            raise InstanceError(f"The disk policy was not applied: {plan.run.report.stopped}")
         done = running.run(layout, policy, layout.root, files, running.How())
     for problem in (*policy.findings, *done.run.report.problems):
         report.step(f"disk policy: {problem}")
