@@ -14,6 +14,7 @@ from packet_client import request
 from innkeeper.doors.xmlapi import schema
 from innkeeper.doors.xmlapi.operators import server
 from innkeeper.doors.xmlapi.versions import Dialect
+from tests.null_hostd import NullHostd
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -65,3 +66,11 @@ def test_statistics_are_counted_and_measured(monkeypatch: pytest.MonkeyPatch) ->
     hundredfold = psutil.getloadavg()[0] * 100
     assert abs(int(block.findtext("load_avg/l1") or "-1") - hundredfold) < 100
     assert 0 < int(block.findtext("other/uptime") or "0") <= time.time() - psutil.boot_time() + 2
+
+
+@pytest.mark.parametrize(("state", "shown"), [("running", "running"), ("starting", "running"), ("fatal", "stopped")])
+def test_services_are_as_their_programs_are(monkeypatch: pytest.MonkeyPatch, state: str, shown: str) -> None:
+    monkeypatch.setattr(server, "services", lambda: NullHostd(states={"postfix": state, "dovecot": "stopped"}))
+    block = get("services_state")
+    states = dict(zip(texts(block, "srv/id"), texts(block, "srv/state"), strict=True))
+    assert (states["smtp"], states["mail"], states["dns"]) == (shown, "stopped", "none")

@@ -29,6 +29,8 @@ from innkeeper.upkeep.services import SERVICES, control_service
 OPERATOR = "server"
 DIALECTS = (Dialect.NEW, Dialect.OLD)
 COUNTS_SECONDS = 60.0
+RUNNING = ("running", "starting")
+"""Supervisor's states of a program that is there; for its first second it is starting."""
 
 ADMIN = {
     "admin_cname": "company_name",
@@ -218,7 +220,7 @@ def _services_state(call: Call) -> None:
                     if service.program and problem:
                         writer.leaf("error", problem)
                 else:
-                    writer.leaf("state", "running" if programs[service.program] == "running" else "stopped")
+                    writer.leaf("state", "running" if programs[service.program] in RUNNING else "stopped")
 
 
 def _prefs(call: Call) -> None:
