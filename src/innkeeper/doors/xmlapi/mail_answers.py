@@ -191,7 +191,7 @@ def _settings(writer: Writer, flags: frozenset[str], version: Version) -> Iterat
         yield Place(description, (Value.DESCRIPTION,))
 
 
-def write_preferences(call: Call, site_ids: Sequence[int] | None) -> None:
+def write_preferences(call: Call, site_ids: Sequence[int] | None, shown: Iterator[str]) -> None:
     """A result for each site, in the schema's order; one bare result for a caller without any."""
     with_certificate = call.version >= FIRST_WITH_END_DATE
     found = False
@@ -200,10 +200,10 @@ def write_preferences(call: Call, site_ids: Sequence[int] | None) -> None:
         if not isinstance(info, SitePreferences):
             site_id, error = info
             with call.result(error) as writer:
-                writer.leaf("site-id", site_id)
+                writer.leaf("site-id", next(shown, site_id))
             continue
         with call.result() as writer:
-            writer.leaf("site-id", info.site_id)
+            writer.leaf("site-id", next(shown, info.site_id))
             with writer.element("prefs"):
                 with writer.element("nonexistent-user"):
                     writer.leaf(info.unknown_action, info.unknown_value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from innkeeper.core import files
 from innkeeper.doors.xmlapi.call import Call
@@ -150,7 +150,7 @@ def write_reply(writer: Writer, reply: ReplyInfo) -> None:
     writer.leaf("forward", reply.forward)
 
 
-def write_preferences(call: Call, site_ids: Sequence[int] | None) -> None:
+def write_preferences(call: Call, site_ids: Sequence[int] | None, shown: Iterator[str]) -> None:
     """A result for each site: the preferences that this dialect knows, the webmail product as a boolean."""
     found = False
     for info in queries.preferences(call.actor, site_ids):
@@ -158,10 +158,10 @@ def write_preferences(call: Call, site_ids: Sequence[int] | None) -> None:
         if not isinstance(info, SitePreferences):
             site_id, error = info
             with call.result(error) as writer:
-                writer.leaf("domain_id", site_id)
+                writer.leaf("domain_id", next(shown, site_id))
             continue
         with call.result() as writer:
-            writer.leaf("domain_id", info.site_id)
+            writer.leaf("domain_id", next(shown, info.site_id))
             with writer.element("prefs"):
                 with writer.element("nonexistent-user"):
                     writer.leaf(info.unknown_action, info.unknown_value)

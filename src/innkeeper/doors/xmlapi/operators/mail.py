@@ -107,7 +107,7 @@ def set_prefs(call: Call) -> None:
 def set_preferences(call: Call, site_tag: str) -> None:
     """`set_prefs` in either dialect."""
     filter_, prefs = call.element
-    site_ids = [number(child) for child in filter_]
+    site_ids, shown = filter_ids(filter_)
     try:
         outcomes = operations.set_preferences(call.actor, site_ids or None, preferences(prefs))
     except Refused as error:
@@ -119,12 +119,18 @@ def set_preferences(call: Call, site_tag: str) -> None:
             pass
     for outcome in outcomes:
         with call.result(outcome.error) as writer:
-            writer.leaf(site_tag, outcome.value)
+            writer.leaf(site_tag, next(shown, outcome.value))
+
+
+def filter_ids(filter_: Element) -> tuple[list[int], Iterator[str]]:
+    """The ids of a filter, and each as it was sent: one that is too large for any site is no other's in its result."""
+    return [number(child) for child in filter_], iter([folded(child) for child in filter_])
 
 
 def get_prefs(call: Call) -> None:
     """Mail preferences of sites; of every visible one if none is named."""
-    write_preferences(call, [number(child) for child in call.element[0]] or None)
+    site_ids, shown = filter_ids(call.element[0])
+    write_preferences(call, site_ids or None, shown)
 
 
 def get_available_mail_providers(call: Call) -> None:

@@ -6,7 +6,6 @@ from innkeeper.core.errors import NotFound
 from innkeeper.doors.xmlapi.call import Call
 from innkeeper.doors.xmlapi.mail_old_answers import write_infos, write_preferences
 from innkeeper.doors.xmlapi.mail_old_requests import account_change
-from innkeeper.doors.xmlapi.mail_requests import number
 from innkeeper.doors.xmlapi.operators import mail
 from innkeeper.doors.xmlapi.versions import Dialect
 
@@ -41,7 +40,8 @@ def set_prefs(call: Call) -> None:
 
 def get_prefs(call: Call) -> None:
     """Mail preferences of domains; of every visible one if none is named."""
-    write_preferences(call, [number(child) for child in call.element[0]] or None)
+    site_ids, shown = mail.filter_ids(call.element[0])
+    write_preferences(call, site_ids or None, shown)
 
 
 OPERATIONS = {
