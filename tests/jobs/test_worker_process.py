@@ -98,3 +98,14 @@ def test_a_worker_that_is_told_to_end_does_so_with_status_0(bench: Bench) -> Non
     wait_for(notes.exists, "the worker's start")
     process.terminate()
     assert process.wait(60) == 0
+
+
+def test_a_worker_of_which_a_thread_fails_ends_so_that_another_is_started(bench: Bench) -> None:
+    text = (
+        "import sys; from innkeeper.jobs import worker\n"
+        "def work(queue, *_): assert queue != 'upkeep', 'no thread can be started'\n"
+        "worker.work = work; sys.exit(worker.main())"
+    )
+    command = [sys.executable, "-c", text]
+    ended = subprocess.run(command, env=bench.environment, capture_output=True, timeout=60, check=False)
+    assert ended.returncode == 1 and b"no thread can be started" in ended.stderr

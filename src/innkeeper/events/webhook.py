@@ -182,7 +182,11 @@ def _addresses(host: str, port: int, timeout_s: float) -> list[Any]:
     if not _look_ups.acquire(timeout=max(0.0, timeout_s)):
         raise NotSentError(f"The name {host} was not looked up: too many look-ups do not end.")
     thread = threading.Thread(target=look_up, name="look-up", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # the system gives no thread now
+        _look_ups.release()
+        raise NotSentError(f"The name {host} was not looked up: {error}.") from error
     thread.join(max(0.0, begun + timeout_s - time.monotonic()))
     if failures:
         raise NotSentError(f"The name {host} cannot be resolved: {failures[0]}.")

@@ -13,6 +13,8 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import django
 from django.conf import settings
@@ -109,11 +111,25 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     worker = worker_name()
     prepare(worker, stop)
-    threads = [threading.Thread(target=work, args=(queue, worker, stop), name=queue, daemon=True) for queue in THREADS]
+    failed = threading.Event()
+
+    def run(target: Callable[..., None], *arguments: Any) -> None:
+        """What ends a thread ends the worker: supervisor starts another, where a queue alone would stand still."""
+        try:
+            target(*arguments)
+        except BaseException:
+            logger.exception("this thread failed, and the worker ends")
+            failed.set()
+            stop.wait(AWAY_S)  # supervisor gives up what ends at once again and again
+            stop.set()
+
+    threads = [
+        threading.Thread(target=run, args=(work, queue, worker, stop), name=queue, daemon=True) for queue in THREADS
+    ]
     if settings.INSTANCE is not None:
         from innkeeper.events import loop
 
-        threads.append(threading.Thread(target=loop.run, args=(stop,), name="events", daemon=True))
+        threads.append(threading.Thread(target=run, args=(loop.run, stop), name="events", daemon=True))
     for thread in threads:
         thread.start()
     logger.info("worker %s started", worker)
@@ -121,7 +137,7 @@ def main() -> int:
     for thread in threads:
         if thread.name in ("prompt", "events"):  # a long job is left to the successor
             thread.join(STOP_S)
-    return 0
+    return int(failed.is_set())
 
 
 if __name__ == "__main__":
