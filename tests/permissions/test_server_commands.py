@@ -171,7 +171,7 @@ def test_templates_and_accounts_are_added_and_taken_out(server, run, tmp_path):
 def test_what_was_set_by_hand_is_found_restored_or_adopted(server, run):
     run("hosting", "--instantiate", "--all")
     run("disk", "--apply")
-    assert run("drift", "--json") == (0, {"drift": [], "edited_rules": [], "problems": []})
+    assert run("drift", "--json") == (0, {"drift": [], "edited_rules": [], "problems": [], "runs": []})
     page, folder = (server.vhosts / "example.com/httpdocs" / name for name in ("index.html", "data"))
     page.chmod(0o660)
     folder.chmod(0o2700)
@@ -204,7 +204,9 @@ def test_what_accounts_that_no_rule_names_were_given_is_found_restored_or_adopte
     code, text = run("drift", folder, "--restore")
     assert (code, snapshot(server.root / "program")) == (0, after), text
     assert run("drift", server.root) == (0, "")
-    assert run("undo", "last", "--journal", server.runs)[0] == 0
+    name = journal.names(server.runs)[-1]
+    assert f"\nrun {name}; undo it with: innkeeper security undo {name} --state " in text
+    assert run("undo", name, "--journal", server.runs)[0] == 0
     assert run("drift", folder, "--json")[1]["drift"], "what was put back can be undone"
     code, text = run("drift", module, "--adopt")
     assert code == 0, text

@@ -169,8 +169,10 @@ def put_back(store: Store[Any], root_path: str, changes: Iterable[journal.Change
     part = None if folder is None else journal.Journal(folder, 0, store)
     root = os.open(root_path, FOLDER)
     try:
-        with kept_directory(), _reported(report, part):
+        with kept_directory(), _interruptible() as heard, _reported(report, part):
             for change in changes:
+                if heard():
+                    raise StoppedError(INTERRUPTED)
                 fd = _open_below(root, change.folder)
                 if fd < 0:
                     report.vanished += 1

@@ -48,6 +48,11 @@ def run_text(policy: Policy, done: apply.Run, held: Held | None = None, *, dry: 
         codes = "".join(f" [{item.effect}: {item.code}]" for item in held.get(rule.number, []))
         out(f"{rule.place}: {done.report.by_rule[rule.number]} objects: {rule}{codes}")
     summary(done.report, "would change" if dry else "changed")
+    way_back(done, where)
+
+
+def way_back(done: apply.Run, where: str) -> None:
+    """Say how a run is undone, if it is on record; ``where`` are the arguments that say where."""
     if done.name:
         out(f"run {done.name}; undo it with: innkeeper security undo {done.name}{where}")
 

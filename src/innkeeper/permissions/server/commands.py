@@ -184,24 +184,31 @@ def _drift(arguments: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     problems: list[Problem] = []
     edited: list[str] = []
+    runs: list[str] = []
     code = printing.IN_ORDER
     for scope in scopes:
         with ExitStack() as stack:
             stack.enter_context(running.locked(layout, scope.lock, err))
             edited += [str(metadata.path) for metadata in scope.files() if metadata.is_edited()]
             by_hand, back = drift.put_back(scope, dry=not arguments.restore)
-            outcome = scope.run(How(dry=not arguments.restore, start=scope.start))
-        for run in (back, outcome.run):
+            found = [back]
+            if back.report.stopped != apply.INTERRUPTED:
+                outcome = scope.run(How(dry=not arguments.restore, start=scope.start))
+                found.append(outcome.run)
+                if not arguments.restore:
+                    rows += _rows(scope, outcome, by_hand)
+        for run in found:
             code = max(code, printing.run_code(run.report, dry=not arguments.restore))
             problems += run.report.problems
             if arguments.restore and not arguments.json:
                 printing.summary(run.report, "restored")
-        if not arguments.restore:
-            rows += _rows(scope, outcome, by_hand)
-        if outcome.run.report.stopped == apply.INTERRUPTED:
+                printing.way_back(run, f" --state {shlex.quote(str(arguments.state.absolute()))}")
+        runs += [run.name for run in found if run.name]
+        if found[-1].report.stopped == apply.INTERRUPTED:
             break
     if arguments.json:
-        as_json({"drift": rows, "edited_rules": edited, "problems": [problem.as_dict() for problem in problems]})
+        found_wrong = [problem.as_dict() for problem in problems]
+        as_json({"drift": rows, "edited_rules": edited, "problems": found_wrong, "runs": runs})
         return code
     if not arguments.restore:
         for problem in problems:
