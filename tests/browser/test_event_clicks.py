@@ -37,7 +37,7 @@ def delivery(admin: Account) -> Delivery:
         "domain_create", command="/usr/local/sbin/announce-a-new-domain-to-the-registrar.py --name=<new_domain_name>",
         paused_at=now - WAITS, pause_reason="20 deliveries failed.", last_state="failed", last_at=now, failed_count=20,
     )  # fmt: skip
-    handler = make_handler(last_state="done", last_at=now, delivered_count=1203, failed_count=1)
+    handler = make_handler(last_state="failed", last_at=now, delivered_count=1203, failed_count=4, failures=4)
     for number, state in enumerate(["waiting", "running", "retry", "dead", "cancelled"]):
         make_delivery(handler, state, outbox_id=1000 + number)
     found = make_delivery(handler, "done", attempts=3, finished_at=now)

@@ -9,6 +9,9 @@ DEFAULT_PRIORITY = 50
 PRIORITIES = {"lowest": 0, "low": 25, "normal": DEFAULT_PRIORITY, "high": 75, "highest": 100}
 """What the panel offers by name; any other whole number is a priority too, and the higher runs first."""
 
+FAILING_AFTER = 3
+"""So many attempts in vain, one after the other, are told above the list of handlers. Far more pause one."""
+
 
 class HandlerKind(models.TextChoices):
     COMMAND = "command"
@@ -61,6 +64,11 @@ class EventHandler(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["event", "-priority", "id"], name="handler_order")]
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether its last attempts failed, and it goes on."""
+        return self.enabled and self.paused_at is None and self.failures >= FAILING_AFTER
 
 
 class Delivery(models.Model):

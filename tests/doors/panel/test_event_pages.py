@@ -305,6 +305,16 @@ def test_a_paused_handler_is_told_first_and_goes_on(client: Client) -> None:
     assert handler.paused_at is None
 
 
+def test_a_handler_that_keeps_failing_is_told_first(client: Client) -> None:
+    make_handler(failures=2)
+    make_handler(failures=5, enabled=False)
+    assert "attempts failed" not in text_of(client.get("/events/"))
+    handler = make_handler("mailname_create", failures=3)
+    for path in ("/events/", f"/events/{handler.pk}/"):
+        page = text_of(client.get(path))
+        assert page.count("The last 3 attempts failed.") == 1 and f"/events/deliveries/?handler={handler.pk}" in page
+
+
 def test_several_handlers_are_switched_off_and_on(client: Client) -> None:
     ids = [str(make_handler().pk) for _ in range(3)]
     page = text_of(client.post("/events/bulk/", {"do": "disable", "id": ids[:2]}, follow=True))

@@ -17,7 +17,7 @@ from innkeeper.doors.panel.forms import refusal_text
 from innkeeper.doors.panel.views.mail_account import tell_refusals
 from innkeeper.doors.panel.visitor import PanelRequest, for_administrator
 from innkeeper.events.catalogue import EVENTS
-from innkeeper.events.models import EventHandler
+from innkeeper.events.models import FAILING_AFTER, EventHandler
 from innkeeper.events.operations import remove_handlers, set_enabled
 from innkeeper.events.queries import visible_handlers
 
@@ -33,7 +33,7 @@ ACTIONS = ("enable", "disable", "remove")
 @require_safe
 @for_administrator
 def handler_list(request: PanelRequest) -> HttpResponse:
-    """All handlers by event, in the order in which they run; those that are paused are told above them."""
+    """All handlers by event, in the order in which they run; above them those that fail or are paused."""
     search = searched(request)
     handlers = visible_handlers(request.actor)
     rows = list(_matching(handlers, search)[: SHOWN + 1])
@@ -44,6 +44,7 @@ def handler_list(request: PanelRequest) -> HttpResponse:
         "search": search,
         "total": ngettext("{n} handler", "{n} handlers", len(rows[:SHOWN])).format(n=len(rows[:SHOWN])),
         "paused": handlers.filter(paused_at__isnull=False)[:SHOWN],
+        "failing": handlers.filter(enabled=True, paused_at=None, failures__gte=FAILING_AFTER)[:SHOWN],
     }
     return render(request, "panel/event_list.html", context)
 
