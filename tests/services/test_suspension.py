@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from services.mail_clients import refusal
 from services.packets import PacketRefused
 from services.private import Account, PrivateInstance, Site, xml
 
@@ -35,7 +36,8 @@ def check(switch: Callable[[int], None], *accounts: Account, untouched: Account)
         instance.send("bob@peer.invalid", account.address, "Before")
     switch(BY_ADMINISTRATOR)
     for account in accounts:
-        assert not instance.takes(account.address)
+        code, text = refusal(instance.ports["smtp"], account.address)
+        assert (code, text.endswith("This server takes no mail for the domain")) == (554, True)
         assert not account.logs_in()
     assert instance.takes(untouched.address)
     assert untouched.logs_in()

@@ -179,7 +179,8 @@ bounded = check_policy_service {{ unix:{layout.policy_socket}, policy_context={M
     timeout=5s, try_limit=1, default_action=DUNNO }}, permit
 ours = reject_unlisted_recipient, $mail_policy, permit
 incoming_restrictions = reject_non_fqdn_recipient, check_recipient_access {maps["plain"]},
-    check_recipient_access {maps["ours"]}, reject
+    check_recipient_access {maps["ours"]},
+    check_recipient_access static:{{554 5.7.1 This server takes no mail for the domain}}, reject
 smtpd_forbid_bare_newline = yes
 smtpd_client_event_limit_exceptions = 127.0.0.0/8
 
