@@ -229,6 +229,7 @@ def test_export_never_starts_a_formula(site: Site, log_in: LogIn) -> None:
     assert ",'-cmd@example.test," in exported(log_in("alice").get("/mail/export.csv"))
 
 
+@pytest.mark.scale
 def test_the_list_keeps_its_budget_at_100_000_accounts(site: Site, log_in: LogIn) -> None:
     make_many_mailboxes(site, 100_000)
     for login in ("admin", "alice"):
