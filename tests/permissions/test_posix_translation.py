@@ -149,6 +149,15 @@ def test_a_second_application_changes_nothing(rules, existing, owner, is_folder)
 
 @settings(max_examples=120)
 @given(entries, st.sampled_from([1001, 1002, 1003]), st.booleans())
+@example(  # files name one group of bob's and folders the other: what one denies the other must not give
+    [
+        rule("staff", "Read", "0x2"),
+        rule("guests", "Read", "FilesOnly", "0x1"),
+        rule("Everyone", "Read", "ThisFolderSubfoldersAndFiles"),
+    ],
+    1001,
+    False,
+)
 def test_new_files_and_folders_never_start_with_more_than_the_model(rules, creator, is_folder):
     compiled = policy(rule("Everyone", "NoAccess", entry_flags="0x4"), *rules)
     translator = Translator(compiled)

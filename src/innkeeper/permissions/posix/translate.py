@@ -132,11 +132,15 @@ class Translator:
         joined = Rights(_common(folder.other, file.other), {}, {})
         for sid in folder.groups.keys() | file.groups.keys():
             joined.groups[sid] = _common(folder.groups.get(sid, folder.other), file.groups.get(sid, file.other))
-        for sid in folder.users.keys() | file.users.keys():
-            joined.users[sid] = _common(
+        named = folder.users.keys() | file.users.keys()
+        for sid in named | set(map(sids.user, self._in_several(_gids(joined.groups)) - {0})):
+            wanted = _common(
                 self._of_user(sid, folder_aces, folder_child.lets_pass),
                 self._of_user(sid, file_aces, file_child.lets_pass),
             )
+            # Whom one of the two lists names by one group, and the other by another, now has an entry of each.
+            if sid in named or not _same_answers(self._of_groups(sid, joined), wanted):
+                joined.users[sid] = wanted
         return _list(_common(owner, file_owner), _common(group, file_group), joined)
 
     @staticmethod
@@ -161,19 +165,21 @@ class Translator:
         if owning is not None:
             entries.setdefault(owning, other)
         uids = {uid for sid in named if (uid := sids.uid_of(sid)) is not None}
-        relevant = frozenset(gid for sid in {*groups, *entries} if (gid := sids.gid_of(sid)) is not None)
-        users: dict[Sid, int] = {}
-        for uid in uids | self._in_several(relevant):
+        rights = Rights(other, entries, {})
+        for uid in uids | self._in_several(_gids({*groups, *entries})):
             if uid == 0:
                 continue
             sid = sids.user(uid)
             wanted = self._of_user(sid, aces, passes)
-            of_groups = [
-                entries[group] for group in map(sids.group, self.principals.groups_of(uid)) if group in entries
-            ]
-            if sid in spoken_of or not _same_answers(of_groups or [other], wanted):
-                users[sid] = wanted
-        return Rights(other, entries, users)
+            if sid in spoken_of or not _same_answers(self._of_groups(sid, rights), wanted):
+                rights.users[sid] = wanted
+        return rights
+
+    def _of_groups(self, user: Sid, rights: Rights) -> list[int]:
+        """What the kernel chooses from for a user without an entry."""
+        uid = sids.uid_of(user)
+        groups = () if uid is None else map(sids.group, self.principals.groups_of(uid))
+        return [rights.groups[group] for group in groups if group in rights.groups] or [rights.other]
 
     def _of_user(self, sid: Sid, aces: Iterable[Ace], passes: Passes) -> int:
         return _perm(aces, self.principals.token(sid), passes)
@@ -197,6 +203,10 @@ class Translator:
             found = frozenset().union(*(one & two for one, two in combinations(sets, 2)))
             self._shared[gids] = found
         return found
+
+
+def _gids(groups: Iterable[Sid]) -> frozenset[int]:
+    return frozenset(gid for sid in groups if (gid := sids.gid_of(sid)) is not None)
 
 
 def _without(acl: Acl, accounts: Set[Sid]) -> Acl:
