@@ -6,23 +6,17 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from innkeeper.hostd.client import Client
-from innkeeper.hostd.file_actions import FileActions
-from innkeeper.hostd.requests import Request
-from innkeeper.hostd.server import Server
 from innkeeper.permissions.server import hosting
 from innkeeper.permissions.server.layout import Layout
+from tests import file_hostd
 from tests.permissions.servers import layout as make_layout
 
 FOLDERS = {"httpdocs": 0o755, "private": 0o700, ".trash": 0o700}
@@ -72,18 +66,8 @@ class Hosted:
         os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
 
 
-class OnlyFiles:
-    """The part of hostd's actions that is about files."""
-
-    def __init__(self, instance: Any) -> None:
-        self.files = FileActions(instance)
-
-    def do(self, request: Request, client: socket.socket | None = None) -> Any:
-        return self.files.do(request, client)  # type: ignore[arg-type]
-
-
 @contextmanager
-def hosting_machine() -> Iterator[Hosted]:
+def hosting_machine(*, changes_hostd: bool = False) -> Iterator[Hosted]:
     """Make the user and serve hostd's socket. The accounts' ids do not matter: all have the one user."""
     from pytest import MonkeyPatch
 
@@ -98,23 +82,17 @@ def hosting_machine() -> Iterator[Hosted]:
     subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", user], check=True)
     try:
         with MonkeyPatch.context() as patch:
-            patch.setattr("innkeeper.hostd.file_actions.user_name", lambda _instance, _key: user)
-            patch.setattr("innkeeper.hostd.rights.user_name", lambda _instance, _key: user)
-            patch.setattr("innkeeper.hostd.rights.Layout", SimpleNamespace(of=lambda _instance: layout))
-            instance = SimpleNamespace(name=user, vhosts=layout.vhosts)
-            server = Server(OnlyFiles(instance), frozenset({0}))  # type: ignore[arg-type]
-            listener = server.listen(folder / "hostd.sock", 0)
-            thread = threading.Thread(target=server.serve, args=(listener,), daemon=True)
-            thread.start()
-            client = Client(folder / "hostd.sock")
-            patch.setattr("innkeeper.hosting.files.services", lambda: client)
-            # There is no worker: what takes its time is done where it is asked for.
-            patch.setattr("innkeeper.hosting.operations.file_work.services", lambda: client)
-            patch.setattr("innkeeper.jobs.effects.work_on_files", lambda number, _after_s=0: carry_out(number))
-            yield Hosted(layout, user, client)
-            listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-            thread.join()
+            if changes_hostd:
+                file_hostd.give_all_to_one_user(folder, user, patch.setattr)
+                serving = file_hostd.in_this_process(folder, user)
+            else:
+                serving = file_hostd.in_its_own(folder, user, one_user=True)
+            with serving as client:
+                patch.setattr("innkeeper.hosting.files.services", lambda: client)
+                # There is no worker: what takes its time is done where it is asked for.
+                patch.setattr("innkeeper.hosting.operations.file_work.services", lambda: client)
+                patch.setattr("innkeeper.jobs.effects.work_on_files", lambda number, _after_s=0: carry_out(number))
+                yield Hosted(layout, user, client)
     finally:
         subprocess.run(["userdel", user], check=True)
         shutil.rmtree(folder)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -26,26 +26,16 @@ from innkeeper.hostd import files as hostd_files
 from innkeeper.hostd import removal
 from innkeeper.hostd.become import ChildFailedError, Identity, TimeUpError, run_as
 from innkeeper.hostd.client import Client, HostdError
-from innkeeper.hostd.file_actions import CHILDREN, OF_ONE, FileActions
+from innkeeper.hostd.file_actions import CHILDREN, OF_ONE
 from innkeeper.hostd.file_client import FileRefusedError, Files
 from innkeeper.hostd.file_requests import FILE_REQUESTS, HostingOf, SetRights, TellRights, UndoRights
 from innkeeper.hostd.files import LONG_WORK, WORK, refusable
-from innkeeper.hostd.requests import BadRequestError, Request, parse
+from innkeeper.hostd.requests import BadRequestError, parse
 from innkeeper.hostd.selection import Bounds
-from innkeeper.hostd.server import Server
+from tests.file_hostd import in_its_own, in_this_process
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes system users: run as root")
 DOMAIN = "example.test"
-
-
-class OnlyFiles:
-    """The part of hostd's actions that is about files."""
-
-    def __init__(self, instance: Any) -> None:
-        self.files = FileActions(instance)
-
-    def do(self, request: Request, client: socket.socket | None = None) -> Any:
-        return self.files.do(request, client)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -95,17 +85,20 @@ def root(instance: Any) -> Iterator[Path]:
     shutil.rmtree(root)
 
 
+@pytest.fixture(scope="module")
+def hostd(instance: Any) -> Iterator[Client]:
+    with in_its_own(instance.vhosts.parent, instance.name) as client:
+        yield client
+
+
 @pytest.fixture
-def client(instance: Any) -> Iterator[Client]:
-    with tempfile.TemporaryDirectory(prefix="ik-") as folder:
-        server = Server(OnlyFiles(instance), frozenset({0}))  # type: ignore[arg-type]
-        listener = server.listen(Path(folder) / "hostd.sock", 0)
-        thread = threading.Thread(target=server.serve, args=(listener,), daemon=True)
-        thread.start()
-        yield Client(Path(folder) / "hostd.sock")
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
+def client(hostd: Client, instance: Any, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """Of hostd, which is here for tests that change what it does."""
+    if "monkeypatch" in inspect.signature(request.function).parameters:
+        with in_this_process(instance.vhosts.parent, instance.name) as client:
+            yield client
+    else:
+        yield hostd
 
 
 @pytest.fixture

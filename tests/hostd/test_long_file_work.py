@@ -29,7 +29,7 @@ DOMAIN = "example.test"
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Hosted]:
-    with hosting_machine() as machine:
+    with hosting_machine(changes_hostd=True) as machine:
         yield machine
 
 

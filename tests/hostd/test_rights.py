@@ -27,7 +27,7 @@ WEB = sids.user(pwd.getpwnam("www-data").pw_uid)
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Hosted]:
-    with hosting_machine() as machine:
+    with hosting_machine(changes_hostd=True) as machine:
         yield machine
 
 

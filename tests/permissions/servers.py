@@ -11,17 +11,15 @@ ALIASES = {"psaadm": "bin", "psacln": "@games", "psaserv": "@www-data", "network
            "ftp_subaccounts": "@news"}  # fmt: skip
 
 
-def layout(root: Path) -> Layout:
-    """The layout of a state folder, with every folder that its names stand for."""
+def named(root: Path) -> Layout:
+    """The layout of a state folder."""
     names = {
         "PRODUCT_ROOT_D": root / "program",
         "PRODUCT_BIN_D": root / "bin",
         "PRODUCT_ETC_D": root / "etc",
         "HTTPD_VHOSTS_D": root / "vhosts",
     }
-    for path in names.values():
-        path.mkdir(mode=0o755)
-    made = Layout(
+    return Layout(
         root=root,
         vhosts=root / "vhosts",
         etc=root / "etc",
@@ -29,6 +27,13 @@ def layout(root: Path) -> Layout:
         names={name: str(path) for name, path in names.items()},
         aliases=ALIASES,
     )
+
+
+def layout(root: Path) -> Layout:
+    """The same, with every folder that its names stand for."""
+    made = named(root)
+    for path in made.names.values():
+        Path(path).mkdir(mode=0o755)
     made.records.mkdir(parents=True, mode=0o700)
     disk.install(made)
     return made
