@@ -22,6 +22,7 @@ from innkeeper.permissions.principals import Principals
 from innkeeper.permissions.rules.document import Document
 from innkeeper.permissions.rules.entry import read_rules
 from innkeeper.permissions.rules.finding import RuleError
+from innkeeper.permissions.stores import posix
 from innkeeper.permissions.stores.null import NullStore
 from innkeeper.permissions.stores.posix import PosixStore
 
@@ -118,6 +119,76 @@ def test_undo_leaves_alone_what_was_changed_since(tree, tmp_path):
     assert snapshot(tree)["a/f"] != before["a/f"]
     undo(store, folder, str(tree), force=True)
     assert snapshot(tree) == before
+
+
+class Killed(BaseException):
+    """A process ends before one of its calls."""
+
+
+def kill_before(patch, number):
+    """Let the process be killed before this one of the calls that change something."""
+    left = iter(range(number, -1, -1))
+
+    def counted(call):
+        def counting(*args, **kwargs):
+            if next(left, 1) == 0:
+                raise Killed
+            return call(*args, **kwargs)
+
+        return counting
+
+    for module, name in ((os, "chown"), (os, "chmod"), (os, "removexattr"), (posix, "setxattr")):
+        patch.setattr(module, name, counted(getattr(module, name)))
+
+
+def killed(monkeypatch, number, work):
+    """Whether there was such a call."""
+    with monkeypatch.context() as patch:
+        kill_before(patch, number)
+        try:
+            work()
+        except Killed:
+            return True
+    return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives folders away: run as root")
+def test_what_is_killed_between_two_calls_for_one_object_is_undone_even_if_that_is_killed_too(
+    tree, tmp_path, monkeypatch
+):
+    make(tree, "docs/lib/", "docs/tool")
+    os.chown(tree / "docs", ALICE, CUSTOMERS)
+    os.chmod(tree / "docs", 0o700)
+    os.setxattr(tree / "docs", posix_acl.DEFAULT, posix_acl.pack(posix_acl.make(7, 5, 0, {BOB: 5}, {})))
+    os.chmod(tree / "docs/tool", 0o2744)
+    rules = (
+        entry("alice", "docs", HERE, "FileNonRemovable", "0x144"),
+        entry("alice", "docs", "SubfoldersAndFilesOnly", "FullAccess", "0x144"),
+    )
+    before = snapshot(tree)
+    policy = compiled(tree, *rules)
+    store = PosixStore(policy)
+    calls = 0
+    while True:
+        record = tmp_path / f"killed-{calls}"
+        if not killed(monkeypatch, calls, lambda to=record: applied(tree, *rules, journal=to)):
+            break
+        folder, _ = journal.find_run(record, next(record.iterdir()).name)
+        after = snapshot(tree)
+        ends = 0
+        while killed(monkeypatch, ends, lambda of=folder: undo(store, of, str(tree))):
+            assert undo(store, folder, str(tree)).problems == []
+            assert snapshot(tree) == before
+            # Once more to the same place, to be killed one call later there.
+            again = tmp_path / f"again-{calls}-{ends}"
+            killed(monkeypatch, calls, lambda to=again: applied(tree, *rules, journal=to))
+            assert snapshot(tree) == after
+            folder, _ = journal.find_run(again, next(again.iterdir()).name)
+            ends += 1
+        assert undo(store, folder, str(tree)).problems == []
+        assert snapshot(tree) == before
+        calls += 1
+    assert calls >= 6
 
 
 def test_a_journal_with_a_cut_off_line_is_read(tree, tmp_path):

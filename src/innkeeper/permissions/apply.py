@@ -272,7 +272,7 @@ def _undo_one(store: Store[Any], fd: int, change: journal.Change, report: Report
             now = store.read(change.name, st)
         if now in (change.old, None):
             return
-        if now != change.new and not force:
+        if now != change.new and not store.is_cut_off(change.old, change.new, now) and not force:
             report.problem(Problem(path, "changed-since", f"is {store.describe(now)} now and was left alone"))
             return
         report.changed += 1

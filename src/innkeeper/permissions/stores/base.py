@@ -58,6 +58,9 @@ class Store(Protocol[S]):
         ``follow`` is set when the targets are paths that stand for open descriptors.
         """
 
+    def is_cut_off(self, old: S, new: S, now: S) -> bool:
+        """Whether changes between the two that were cut off may have left this."""
+
     def dump(self, state: S) -> Any:
         """The state as JSON data, for the journal."""
 

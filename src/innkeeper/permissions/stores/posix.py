@@ -113,6 +113,13 @@ class PosixStore:
         packed = _packed(new)
         return lambda target: setxattr(target, _ACCESS, packed, 0, follow_symlinks=follow)
 
+    def is_cut_off(self, old: PosixState, new: PosixState, now: PosixState) -> bool:
+        """Each part is as it is in one of the two: a change is several calls, and may end between any of them."""
+        parts = zip(old[1:], new[1:], now[1:], strict=True)
+        bits = {state.mode & 0o777 for state in (old, new)}
+        special = now.mode & 0o7000 & ~(old.mode | new.mode)
+        return not special and now.mode & 0o777 in bits and all(part in either for *either, part in parts)
+
     def dump(self, state: PosixState) -> Any:
         """As a list of numbers and hexadecimal text."""
         return [
