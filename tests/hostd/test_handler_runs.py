@@ -139,7 +139,11 @@ def test_output_that_is_no_text_is_made_one(hostd: Client, instance: Instance) -
 
 
 def test_a_program_has_its_users_ids_alone_and_no_way_back(hostd: Client) -> None:
-    told = run(hostd, "/bin/cat", "/proc/self/status").stdout
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as below `nohup`
+    try:
+        told = run(hostd, "/bin/cat", "/proc/self/status").stdout
+    finally:
+        signal.signal(signal.SIGHUP, before)
     status = {name: value.split() for name, _, value in (line.partition(":") for line in told.splitlines())}
     account = pwd.getpwnam(USER)
     assert status["Uid"] == [str(account.pw_uid)] * 4 and status["Gid"] == [str(account.pw_gid)] * 4

@@ -52,6 +52,9 @@ PROCESSES = 1024
 
 LENGTH_BYTES = 4
 
+SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+"""Programs expect their defaults. Python ignores some, and so may whoever started the instance."""
+
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
@@ -241,7 +244,7 @@ class Runner:
                 return self._look(run["path"], pipes[0])
             return os.posix_spawn(
                 run["argv"][0], run["argv"], run["environment"], file_actions=actions, setsid=True,
-                setsigmask=[], setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them, programs expect them
+                setsigmask=[], setsigdef=SIGNALS,
             )  # fmt: skip
         finally:
             self._return()
