@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
 
+
+# A shell starts what runs in its background with this ignored, and so would all that tests start be.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What is loaded until the first test runs stays until the end: no collection of garbage need look at it.
 gc.disable()

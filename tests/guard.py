@@ -18,4 +18,5 @@ class Guard:
 
     def release(self) -> None:
         """There is nothing left to end."""
-        self._process.communicate(b"released\n")
+        if self._process.returncode is None:
+            self._process.communicate(b"released\n")
