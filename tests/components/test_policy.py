@@ -13,7 +13,7 @@ import pytest
 from innkeeper.components.drivers.postfix_dovecot.lookups import LookupFailed, SQLiteLookups
 from innkeeper.components.drivers.postfix_dovecot.mailboxes import MAX_ADDRESSES, QuotaStatus, bounded_mailboxes
 from innkeeper.components.drivers.postfix_dovecot.outgoing import OutgoingLimit, SQLiteCounters
-from innkeeper.components.drivers.postfix_dovecot.policy import PolicyService
+from innkeeper.components.drivers.postfix_dovecot.policy import MAX_MESSAGES, PolicyService
 
 FULL = "552 5.2.2 Mailbox is full"
 
@@ -179,6 +179,14 @@ END = {"protocol_state": "END-OF-MESSAGE", "instance": "1.2", "size": "1000"}
 MAILBOX = {"recipient": "bob@a.test", "policy_context": "mailbox"}
 
 
+def to_mailboxes(count: int) -> list[dict[str, str]]:
+    return [RCPT | MAILBOX | {"recipient": f"m{number}@a.test"} for number in range(count)]
+
+
+def given_up(count: int) -> list[dict[str, str]]:
+    return [RCPT | MAILBOX | {"instance": f"2.{number}"} for number in range(count)]
+
+
 @pytest.mark.parametrize(
     ("requests", "action"),
     [
@@ -192,6 +200,12 @@ MAILBOX = {"recipient": "bob@a.test", "policy_context": "mailbox"}
         ([RCPT | MAILBOX, RCPT | {"recipient": "some@a.test"}, END | {"recipient_count": "2"}], "DUNNO"),
         # The message after it.
         ([RCPT | MAILBOX, END | {"recipient_count": "1", "instance": "1.3"}], "DUNNO"),
+        # What is remembered has a bound: for many mailboxes, and of messages that are given up before their end.
+        ([RCPT | MAILBOX] * 1000 + [END | {"recipient_count": "1000"}], FULL),
+        ([*to_mailboxes(MAX_ADDRESSES), END | {"recipient_count": str(MAX_ADDRESSES)}], FULL),
+        ([*to_mailboxes(MAX_ADDRESSES + 1), END | {"recipient_count": str(MAX_ADDRESSES + 1)}], "DUNNO"),
+        ([RCPT | MAILBOX, *given_up(MAX_MESSAGES - 1), END | {"recipient_count": "1"}], FULL),
+        ([RCPT | MAILBOX, *given_up(MAX_MESSAGES), END | {"recipient_count": "1"}], "DUNNO"),
     ],
 )
 def test_a_message_without_a_declared_size_is_refused_when_it_is_there_and_nobody_has_room(

@@ -8,6 +8,7 @@ of them is full: a group with one full member still reaches the others, and Dove
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Set
 from pathlib import Path
 
 from innkeeper.components.drivers.postfix_dovecot.lookups import UNLIMITED, Lookups
@@ -112,7 +113,7 @@ class QuotaStatus:
         while self._idle:
             self._idle.pop()[1].close()
 
-    async def any_room(self, addresses: set[str], size: str) -> str | None:
+    async def any_room(self, addresses: Set[str], size: str) -> str | None:
         """None if one of the mailboxes has room, else the refusal. Raises OSError."""
         refusal = None
         for address in sorted(addresses):

@@ -26,6 +26,7 @@ import os
 import signal
 import sys
 from collections import OrderedDict
+from collections.abc import Set
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,7 +36,12 @@ from innkeeper.components.drivers.postfix_dovecot.lookups import (
     PostgreSQLLookups,
     SQLiteLookups,
 )
-from innkeeper.components.drivers.postfix_dovecot.mailboxes import MAILBOX, QuotaStatus, bounded_mailboxes
+from innkeeper.components.drivers.postfix_dovecot.mailboxes import (
+    MAILBOX,
+    MAX_ADDRESSES,
+    QuotaStatus,
+    bounded_mailboxes,
+)
 from innkeeper.components.drivers.postfix_dovecot.outgoing import (
     Counters,
     OutgoingLimit,
@@ -52,7 +58,7 @@ Value = TypeVar("Value")
 PASS = "DUNNO"  # noqa: S105 - Postfix's word for "no opinion"
 QUOTA_TIMEOUT_S = 4
 MAX_SESSIONS = 20_000
-MAX_MESSAGES = 20_000
+MAX_MESSAGES = 1_000  # Postfix has some hundreds under way at most
 MAX_REQUEST_BYTES = 1024 * 1024
 ENDED = "421 4.7.0 The access of this account has changed; log in again"
 
@@ -66,8 +72,8 @@ class PolicyService:
         self._quota = quota
         self._sessions: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._ended: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
-        # Of messages whose size was not declared: what each recipient leads to.
-        self._unsized: OrderedDict[str, tuple[set[str], ...]] = OrderedDict()
+        # Of messages whose size was not declared: how many recipients lead to bounded mailboxes alone, and to which.
+        self._unsized: OrderedDict[str, tuple[int, frozenset[str]]] = OrderedDict()
 
     def close(self) -> None:
         """Give up what is held open."""
@@ -111,9 +117,12 @@ class PolicyService:
         is_mailbox = request.get("policy_context") == MAILBOX
         found = {recipient} if is_mailbox else bounded_mailboxes(self._lookups, recipient)
         refusal = await self._refusal(found, size)
-        if refusal is None and size == "0":
+        if refusal is None and found and size == "0":
             message = request.get("instance", "")
-            _put(self._unsized, message, (*self._unsized.get(message, ()), found), MAX_MESSAGES)
+            recipients, mailboxes = self._unsized.get(message, (0, frozenset()))
+            # A message for more is taken, as is a recipient that leads to more.
+            if len(mailboxes | found) <= MAX_ADDRESSES:
+                _put(self._unsized, message, (recipients + 1, mailboxes | found), MAX_MESSAGES)
         return refusal
 
     async def _room_for_all(self, request: dict[str, str]) -> str | None:
@@ -121,13 +130,12 @@ class PolicyService:
 
         Only if no recipient has room: then nobody gets it, and each is told by the sender's own server.
         """
-        ways = self._unsized.pop(request.get("instance", ""), ())
-        # A recipient that nobody asked about has no quota.
-        if not all(ways) or len(ways) != int(request.get("recipient_count") or 0):
+        recipients, mailboxes = self._unsized.pop(request.get("instance", ""), (0, frozenset()))
+        if request.get("recipient_count") != str(recipients):  # the others have room
             return None
-        return await self._refusal(set().union(*ways), request.get("size") or "0")
+        return await self._refusal(mailboxes, request.get("size") or "0")
 
-    async def _refusal(self, mailboxes: set[str], size: str) -> str | None:
+    async def _refusal(self, mailboxes: Set[str], size: str) -> str | None:
         if not mailboxes:
             return None
         async with asyncio.timeout(QUOTA_TIMEOUT_S):
