@@ -193,6 +193,19 @@ def test_a_look_up_that_does_not_end_holds_nobody(receiver: Receiver, monkeypatc
     assert webhook._look_ups.acquire(timeout=20), "a look-up that ended makes room"
 
 
+def test_a_look_up_that_gets_no_thread_leaves_its_place(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(webhook, "_look_ups", threading.BoundedSemaphore(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(webhook.threading.Thread, "start", refused)
+        for _ in range(2):
+            with pytest.raises(webhook.NotSentError, match="can't start"):
+                webhook.send(request(receiver))
+    assert webhook.send(request(receiver)).status == 204
+
+
 def test_of_several_addresses_only_public_ones_are_tried(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "is_private", lambda address: address == "127.0.0.2")
     rows = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n}", receiver.port)) for n in (2, 1)]
