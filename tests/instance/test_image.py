@@ -32,6 +32,8 @@ def waits(name, code):
 def fails():
     raise ValueError("no way")
 
+if len(sys.argv) > 2:
+    image.PATIENCE_S = float(sys.argv[2])
 others = {"waits": waits("other", 7), "fails": fails, "leaves": lambda: sys.exit("a reason")}
 sys.exit(image.run(waits("first", 5), others, Path(sys.argv[1])))
 """
@@ -40,9 +42,9 @@ sys.exit(image.run(waits("first", 5), others, Path(sys.argv[1])))
 class Image:
     """A running image, and what it and its programs were started with."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *patience_s: str) -> None:
         self.socket = folder / "image.sock"
-        self.process = start(sys.executable, "-c", IMAGE, str(self.socket))
+        self.process = start(sys.executable, "-c", IMAGE, str(self.socket), *patience_s)
         assert line(self.process) == "first runs"
 
     def stand_in(self, name: str) -> subprocess.Popen[str]:
@@ -125,6 +127,18 @@ def test_an_image_that_stops_forks_nothing_more(image: Image) -> None:
         time.sleep(0.02)
     os.kill(first, signal.SIGCONT)
     assert image.process.wait(60) == 5
+
+
+def test_a_first_program_that_does_not_end_is_killed_however_often_it_is_told(tmp_path: Path) -> None:
+    image = Image(tmp_path, "0.5")
+    (first,) = image.children()
+    os.kill(first, signal.SIGSTOP)
+    deadline = time.monotonic() + 60
+    while image.process.poll() is None and time.monotonic() < deadline:
+        image.process.terminate()
+        time.sleep(0.1)
+    assert image.process.communicate(timeout=60) == ("", None)
+    assert image.process.returncode == 128 + signal.SIGKILL
 
 
 def test_the_image_stops_its_first_program_and_ends_with_its_code(image: Image) -> None:

@@ -10,10 +10,14 @@ from __future__ import annotations
 import gc
 import runpy
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from threading import Thread
+from typing import Any
 
 from django.conf import settings
 from django.urls import get_resolver
+from granian.server import common
 
 from innkeeper.doors import rsgi
 from innkeeper.doors.cli import handlers as commands
@@ -24,6 +28,8 @@ from innkeeper.instance import image
 from innkeeper.jobs import worker
 
 OTHERS = {"innkeeper.doors.cli.server": lambda: command_line.main([]), "innkeeper.jobs.worker": worker.main}
+
+granian: Any = common
 
 LAZY = ("innkeeper.events.loop", "innkeeper.jobs.queue")
 """What the worker itself loads only when it starts."""
@@ -46,7 +52,18 @@ def load() -> None:
 
 def serve() -> None:
     """Granian, in this process."""
+    listen = granian.set_main_signals
+    granian.set_main_signals = lambda *handlers: listen(*map(_beside, handlers))
     runpy.run_module("granian", run_name="__main__")
+
+
+def _beside(handler: Callable[[], None]) -> Callable[..., None]:
+    """A signal handler that runs in a thread of its own.
+
+    Granian's set the event for which its main thread waits. A signal that comes while that thread wakes, as a second
+    one does, would wait there for ever for a lock that its own thread holds.
+    """
+    return lambda *_: Thread(target=handler).start()
 
 
 if __name__ == "__main__":

@@ -21,8 +21,11 @@ from pathlib import Path
 from innkeeper.instance.parent import end_with_parent
 
 REQUEST_S = 5.0
+PATIENCE_S = 20.0
+"""How long the first program may take to end, whoever stopped it. Supervisor waits as long for what it stops itself."""
 LONGEST_NAME = 256
-ENDS = (signal.SIGTERM, signal.SIGINT)
+ENDS = {signal.SIGTERM: signal.SIGTERM, signal.SIGINT: signal.SIGINT, signal.SIGALRM: signal.SIGKILL}
+"""The first program is sent the right one when the left one comes."""
 
 Program = Callable[[], object]
 """A program's `main`. What it returns, or raises SystemExit with, is its exit code."""
@@ -38,7 +41,7 @@ def run(first: Program, others: Mapping[str, Program], path: Path | None) -> int
         each.setblocking(False)
     told: list[int] = []
     for number in ENDS:
-        signal.signal(number, lambda number, _frame: told.append(number))
+        signal.signal(number, lambda number, _frame: told.append(ENDS[signal.Signals(number)]))
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake.fileno())
     pid = _fork(first, own, end_with_parent)
@@ -48,6 +51,8 @@ def run(first: Program, others: Mapping[str, Program], path: Path | None) -> int
             awake.recv(4096)
             while told:
                 os.kill(pid, told.pop())
+                if signal.getitimer(signal.ITIMER_REAL)[0] == 0:
+                    signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
                 while len(own) > 2:  # what is started from now on is for the next image
                     own.pop().close()
             if (code := _reap(pid)) is not None:
