@@ -36,6 +36,12 @@ def test_who_gives_a_quota_wants_a_mailbox_and_who_gives_nothing_has_none(panel:
     assert [panel.info(f"{name}@{site}")["mailbox"] for name in ("joe", "ann")] == [True, False]
 
 
+def test_options_are_shown_as_plesk_writes_them(panel: Panel) -> None:
+    shown = {utility: panel.ok("bin", utility, "--help").out for utility in ("mail", "subscription_settings")}
+    assert all(f"  -{name} " in shown["mail"] for name in ("cp_access", "passwd_type", "mbox_quota", "auto-replyto"))
+    assert all(f"  -{name} " in shown["subscription_settings"] for name in ("disk_space", "max_traffic", "max_box"))
+
+
 def test_both_spellings_of_options_are_taken(panel: Panel, site: str) -> None:
     panel.ok("bin", "mail", "-c", f"joe@{site}", "--mailbox=true", "-mbox-quota=1G", "--cp_access", "true")
     account = panel.info(f"joe@{site}")

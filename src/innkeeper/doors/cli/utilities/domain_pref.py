@@ -9,14 +9,14 @@ SETTINGS = {
     "webmail": "webmail",
     "spam-protect-sign": "sign_outgoing",
     "greylisting": "greylisting",
-    "mail-service": "enabled",
+    "mail_service": "enabled",
 }
 
 
 def update(line: Line) -> int:
     """`--update DOMAIN`"""
     line.something()
-    arguments = {"site": line.objects[0]} | line.options.get("no-usr", {})
+    arguments = {"site": line.objects[0]} | line.options.get("no_usr", {})
     arguments |= {SETTINGS[name]: value for name, value in line.options.items() if name in SETTINGS}
     return line.change("mail.preferences", arguments, f"Update of preferences of domain '{line.objects[0]}' complete")
 
@@ -35,13 +35,13 @@ UTILITIES = {
             "info": Verb("i", ("DOMAIN",), "show them", info),
         },
         {
-            "no-usr": Option(
+            "no_usr": Option(
                 unknown_addresses, "reject, bounce, bounce:TEXT or an address: mail for users that do not exist"
             ),
             "webmail": Option(str, "name of the webmail, true, or none"),
             "spam-protect-sign": Option(switch, "true|false: sign outgoing mail"),
             "greylisting": Option(switch, "true|false: delay unknown senders"),
-            "mail-service": Option(switch, "true|false: the mail service"),
+            "mail_service": Option(switch, "true|false: the mail service"),
         },
     )
 }

@@ -21,16 +21,16 @@ CONTACT = {
     "country": "country",
     "locale": "locale",
 }
-SIZES = {"disk-space": "disk space", "max-traffic": "traffic a month", "mbox-quota": "size of a mailbox"}
+SIZES = {"disk_space": "disk space", "max_traffic": "traffic a month", "mbox_quota": "size of a mailbox"}
 COUNTS = {
-    "max-site": "domains",
-    "max-subdom": "subdomains",
-    "max-wu": "web users",
-    "max-subftp-users": "additional FTP accounts",
-    "max-box": "mailboxes",
-    "max-redir": "mail redirects",
-    "max-mg": "mail groups",
-    "max-resp": "automatic replies",
+    "max_site": "domains",
+    "max_subdom": "subdomains",
+    "max_wu": "web users",
+    "max_subftp_users": "additional FTP accounts",
+    "max_box": "mailboxes",
+    "max_redir": "mail redirects",
+    "max_mg": "mail groups",
+    "max_resp": "automatic replies",
 }
 
 
@@ -105,13 +105,13 @@ def create_webspace(line: Line) -> int:
 
 def update_webspace(line: Line) -> int:
     """`--update NAME`"""
-    line.only("new-name", "login", "passwd", "hard-quota", "mail-service")
+    line.only("new_name", "login", "passwd", "hard_quota", "mail_service")
     line.something()
     options = line.options
     arguments: dict[str, Any] = {"name": line.objects[0]}
-    arguments |= {name.replace("-", "_"): value for name, value in options.items() if name != "passwd"}
-    if "hard-quota" in options:
-        arguments["hard_quota"] = str(options["hard-quota"])
+    arguments |= {name: value for name, value in options.items() if name != "passwd"}
+    if "hard_quota" in options:
+        arguments["hard_quota"] = str(options["hard_quota"])
     if secret := password(line):
         arguments["password"] = secret["value"]
     return line.change("webspace.update", arguments, f"Update of subscription '{line.objects[0]}' complete")
@@ -128,7 +128,7 @@ def change_owner(line: Line) -> int:
 def update_limits(line: Line) -> int:
     """`--update NAME` of the limits"""
     line.something()
-    limits = {name.replace("-", "_"): str(value) for name, value in line.options.items()}
+    limits = {name: str(value) for name, value in line.options.items()}
     arguments = {"name": line.objects[0], "limits": limits}
     return line.change("webspace.update", arguments, f"Update of settings of subscription '{line.objects[0]}' complete")
 
@@ -149,10 +149,10 @@ def create_site(line: Line) -> int:
 
 def update_site(line: Line) -> int:
     """`--update NAME`"""
-    line.only("new-name", "mail-service", "status")
+    line.only("new_name", "mail_service", "status")
     line.something()
     arguments: dict[str, Any] = {"name": line.objects[0]}
-    arguments |= {name.replace("-", "_"): value for name, value in line.options.items() if name != "status"}
+    arguments |= {name: value for name, value in line.options.items() if name != "status"}
     if "status" in line.options:
         arguments["suspended"] = line.options["status"] == "disabled"
     return line.change("site.update", arguments, f"Update of site '{line.objects[0]}' complete")
@@ -208,9 +208,9 @@ def _webspace(name: str) -> Utility:
             "owner": Option(str, "the customer that it belongs to"),
             "login": Option(str, "system user of its web hosting"),
             "passwd": Option(str, "that user's password; - reads standard input, '' takes PSA_PASSWORD"),
-            "hard-quota": Option(size, "that user's disk quota such as 200M, or -1; with --update"),
-            "new-name": Option(str, "its new name, with --update"),
-            "mail-service": Option(switch, "true|false: the mail service of its main site, with --update"),
+            "hard_quota": Option(size, "that user's disk quota such as 200M, or -1; with --update"),
+            "new_name": Option(str, "its new name, with --update"),
+            "mail_service": Option(switch, "true|false: the mail service of its main site, with --update"),
         },
     )
 
@@ -229,8 +229,8 @@ UTILITIES = {
         },
         {
             "webspace-name": Option(str, "the subscription that it lies in, with --create"),
-            "new-name": Option(str, "its new name, with --update"),
-            "mail-service": Option(switch, "true|false: its mail service, with --update"),
+            "new_name": Option(str, "its new name, with --update"),
+            "mail_service": Option(switch, "true|false: its mail service, with --update"),
             "status": Option(one_of("enabled", "disabled"), "enabled|disabled, with --update"),
         },
     ),

@@ -15,9 +15,9 @@ from innkeeper.doors.cli.values import UNLIMITED, hourly, listed, one_of, shown_
 KILOBYTE = 1024
 LISTS = {"aliases": "aliases", "mgroups": "groups", "groupmem": "group"}
 SETTINGS = {
-    "cp-access": "panel_access",
+    "cp_access": "panel_access",
     "mailbox": "mailbox",
-    "mbox-quota": "quota",
+    "mbox_quota": "quota",
     "antivirus": "antivirus",
     "outgoing-messages-mbox-limit": "outgoing_limit",
     "description": "description",
@@ -53,11 +53,11 @@ def _condition(text: str) -> dict[str, str]:
 
 
 OPTIONS = {
-    "cp-access": Option(switch, "true|false: the owner may log in to the panel"),
+    "cp_access": Option(switch, "true|false: the owner may log in to the panel"),
     "mailbox": Option(switch, "true|false: with a mailbox"),
     "passwd": Option(str, "the password; - reads standard input, '' takes PSA_PASSWORD or PSA_CRYPTED_PASSWORD"),
-    "passwd-type": Option(one_of("plain", "crypt"), "plain|crypt: clear text, or a ready hash"),
-    "mbox-quota": Option(lambda text: size(text, plain_unit=KILOBYTE), "KB, or with K, M, G; -1: unlimited"),
+    "passwd_type": Option(one_of("plain", "crypt"), "plain|crypt: clear text, or a ready hash"),
+    "mbox_quota": Option(lambda text: size(text, plain_unit=KILOBYTE), "KB, or with K, M, G; -1: unlimited"),
     "aliases": Option(listed, "add:A,B or del:A,B: other names", many=True),
     "mgroups": Option(listed, "add:A,B or del:A,B: mail groups that it is a member of", many=True),
     "redirect": Option(switch, "true|false: pass mail on"),
@@ -80,7 +80,7 @@ OPTIONS = {
     "outgoing-messages-mbox-limit": Option(hourly, "messages an hour; -1: unlimited; default"),
     "description": Option(str, "free text"),
     "multiple-sessions": Option(switch, "true|false: the owner may log in to the panel twice at once"),
-    "new-name": Option(str, "the new name, with --rename"),
+    "new_name": Option(str, "the new name, with --rename"),
     "domain": Option(str, "the domain, with --list"),
 }
 
@@ -88,7 +88,7 @@ OPTIONS = {
 def _arguments(line: Line) -> dict[str, Any]:
     """What the options say, in the form that the listener takes."""
     options = line.options
-    for name in ("new-name", "domain"):
+    for name in ("new_name", "domain"):
         if name in options:
             raise UsageError(f"-{name}: not with --{line.verb}.")
     found: dict[str, Any] = {"address": line.objects[0]}
@@ -178,10 +178,10 @@ def remove(line: Line) -> int:
 
 
 def rename(line: Line) -> int:
-    """`--rename ADDRESS -new-name NAME`"""
-    new = line.options.pop("new-name", None)
+    """`--rename ADDRESS -new_name NAME`"""
+    new = line.options.pop("new_name", None)
     if new is None:
-        raise UsageError("-new-name: it is missing. Give the new name.")
+        raise UsageError("-new_name: it is missing. Give the new name.")
     arguments = _only(line) | {"new_name": new}
     return line.change("mail.rename", arguments, f"Renaming of mailname '{line.objects[0]}' to '{new}' complete")
 
@@ -261,14 +261,14 @@ MAIL = Utility(
         "create": Verb("c", ("NAME@DOMAIN",), "create a mail account", create),
         "update": Verb("u", ("NAME@DOMAIN",), "change it", update),
         "remove": Verb("r", ("NAME@DOMAIN",), "remove it", remove),
-        "rename": Verb("", ("NAME@DOMAIN",), "rename it to -new-name", rename),
+        "rename": Verb("", ("NAME@DOMAIN",), "rename it to -new_name", rename),
         "info": Verb("i", ("NAME@DOMAIN",), "show it", info),
         "list": Verb("l", (), "list mail accounts, of -domain or all", listing),
         "on": Verb("", ("DOMAIN",), "switch the mail service of a domain on", turn(True)),
         "off": Verb("", ("DOMAIN",), "switch it off", turn(False)),
     },
     OPTIONS,
-    {"boxpass": "passwd", "boxquota": "mbox-quota"},
+    {"boxpass": "passwd", "boxquota": "mbox_quota"},
 )
 
 UTILITIES = {"mail": MAIL}

@@ -1,6 +1,7 @@
 """The utilities' command line: `UTILITY --command|-c OBJECT [-option value | --option=value ...]`.
 
-Every option takes a value. `_` and `-` in the name of a command or an option are the same.
+Every option takes a value. `_` and `-` in the name of a command or an option are the same; the tables have them as
+Plesk writes them.
 """
 
 from __future__ import annotations
@@ -147,22 +148,26 @@ def _see(utility: Utility) -> str:
     return f"`innkeeper bin {utility.name} --help` shows all."
 
 
+def _same(one: str, other: str) -> bool:
+    return one.replace("_", "-") == other.replace("_", "-")
+
+
 def _verb(utility: Utility, word: str) -> str:
-    given = word.replace("_", "-")
     for name, verb in utility.verbs.items():
-        if given == f"--{name}" or (verb.letter and word == f"-{verb.letter}"):
+        if _same(word, f"--{name}") or (verb.letter and word == f"-{verb.letter}"):
             return name
     known = [f"--{name}" for name in utility.verbs]
     raise UsageError(f"{word}: no such command.{near(word, known)} {_see(utility)}")
 
 
 def _option(utility: Utility, word: str) -> str:
-    name = word.lstrip("-").replace("_", "-")
+    name = word.lstrip("-")
     name = utility.aliases.get(name, name)
-    if name not in utility.options:
-        known = [f"-{option}" for option in utility.options]
-        raise UsageError(f"{word}: no such option.{near('-' + name, known)} {_see(utility)}")
-    return name
+    for option in utility.options:
+        if _same(name, option):
+            return option
+    known = [f"-{option}" for option in utility.options]
+    raise UsageError(f"{word}: no such option.{near('-' + name, known)} {_see(utility)}")
 
 
 def _value(word: str, waiting: list[str]) -> str:
@@ -201,7 +206,7 @@ def usage(utility: Utility) -> str:
 def password(line: Line) -> dict[str, str] | None:
     """The password that `-passwd` means: `-` is standard input, an empty value the environment."""
     text: str | None = line.options.get("passwd")
-    kind = line.options.get("passwd-type", "plain")
+    kind = line.options.get("passwd_type", "plain")
     if text is None:
         return None
     if text == "-":

@@ -11,12 +11,12 @@ from innkeeper.doors.cli.values import one_of, size, switch
 SCRIPTS = ("ssi", "php", "cgi", "perl", "python", "fastcgi")
 ELSEWHERE = ("asp", "coldfusion")
 PASSWORD = Option(str, "password; - reads standard input, '' takes PSA_PASSWORD")
-WRITE_MODIFY = "write-modify"
+WRITE_MODIFY = "write_modify"
 
 
 def _switches(line: Line) -> dict[str, str]:
     names = (*SCRIPTS, *ELSEWHERE, WRITE_MODIFY)
-    return {name.replace("-", "_"): "true" if line.options[name] else "false" for name in names if name in line.options}
+    return {name: "true" if line.options[name] else "false" for name in names if name in line.options}
 
 
 def _script_options() -> dict[str, Option]:
@@ -38,20 +38,20 @@ def create_subdomain(line: Line) -> int:
     """`--create LABEL -domain DOMAIN`"""
     line.required("domain")
     arguments = _subdomain(line) | {"properties": _switches(line)}
-    if line.options.get("user-type") == "native":
+    if line.options.get("user_type") == "native":
         line.required("login", "passwd")
     elif "login" in line.options or "passwd" in line.options:
         raise UsageError("-login, -passwd: they belong to a user of the subdomain's own. Add -user_type native.")
     if secret := password(line):
         arguments |= {"login": line.options["login"], "password": secret["value"]}
-        arguments["quota"] = line.options.get("hard-quota")
+        arguments["quota"] = line.options.get("hard_quota")
     return line.change("subdomain.create", arguments, f"Creation of subdomain '{line.objects[0]}' complete")
 
 
 def update_subdomain(line: Line) -> int:
     """`--update LABEL -domain DOMAIN`"""
     line.required("domain")
-    for name in ("user-type", "login", "passwd", "hard-quota"):
+    for name in ("user_type", "login", "passwd", "hard_quota"):
         if name in line.options:
             raise UsageError(f"-{name}: it cannot be changed. Remove the subdomain and create it again.")
     arguments = _subdomain(line) | {"properties": _switches(line)}
@@ -160,12 +160,12 @@ UTILITIES = {
         },
         {
             "domain": Option(str, "the domain that it lies in"),
-            "user-type": Option(
+            "user_type": Option(
                 one_of("main", "native"), "the domain's system user, or one of its own: main or native"
             ),
             "login": Option(str, "log-in name of its own user"),
             "passwd": PASSWORD,
-            "hard-quota": Option(size, "disk quota of its own user such as 100M, or -1"),
+            "hard_quota": Option(size, "disk quota of its own user such as 100M, or -1"),
             **_script_options(),
         },
     ),
@@ -183,7 +183,7 @@ UTILITIES = {
         {
             "domain": Option(str, "the domain that it belongs to"),
             "passwd": PASSWORD,
-            "passwd-type": Option(one_of("plain", "crypt"), "plain or crypt"),
+            "passwd_type": Option(one_of("plain", "crypt"), "plain or crypt"),
             "quota": Option(size, "disk quota such as 100M, or -1"),
             **_script_options(),
         },
