@@ -129,16 +129,40 @@ def test_an_image_that_stops_forks_nothing_more(image: Image) -> None:
     assert image.process.wait(60) == 5
 
 
-def test_a_first_program_that_does_not_end_is_killed_however_often_it_is_told(tmp_path: Path) -> None:
-    image = Image(tmp_path, "0.5")
-    (first,) = image.children()
+@pytest.fixture
+def stuck(tmp_path: Path) -> Iterator[Image]:
+    """An image whose first program does not end when it is told."""
+    made = Image(tmp_path, "0.5")
+    (first,) = made.children()
     os.kill(first, signal.SIGSTOP)
-    deadline = time.monotonic() + 60
-    while image.process.poll() is None and time.monotonic() < deadline:
-        image.process.terminate()
+    yield made
+    made.process.kill()
+    made.process.communicate()
+
+
+def test_a_first_program_that_does_not_end_is_killed(stuck: Image) -> None:
+    stuck.process.terminate()
+    assert stuck.process.communicate(timeout=60) == ("", None)
+    assert stuck.process.returncode == 128 + signal.SIGKILL
+
+
+def test_to_tell_it_again_does_not_give_it_more_time(stuck: Image) -> None:
+    deadline = time.monotonic() + 20
+    while stuck.process.poll() is None:
+        assert time.monotonic() < deadline
+        stuck.process.terminate()
         time.sleep(0.1)
-    assert image.process.communicate(timeout=60) == ("", None)
-    assert image.process.returncode == 128 + signal.SIGKILL
+    assert stuck.process.communicate(timeout=60) == ("", None)
+    assert stuck.process.returncode == 128 + signal.SIGKILL
+
+
+def test_told_over_and_over_it_ends_with_the_code_of_its_first_program(image: Image) -> None:
+    deadline = time.monotonic() + 20
+    while image.process.poll() is None:
+        assert time.monotonic() < deadline
+        image.process.terminate()
+    assert image.process.communicate(timeout=60) == ("first stops\n", None)
+    assert image.process.returncode == 5
 
 
 def test_the_image_stops_its_first_program_and_ends_with_its_code(image: Image) -> None:

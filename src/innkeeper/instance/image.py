@@ -39,23 +39,24 @@ def run(first: Program, others: Mapping[str, Program], path: Path | None) -> int
         own.append(_listen(path))
     for each in own:
         each.setblocking(False)
-    told: list[int] = []
+    told: set[int] = set()
     for number in ENDS:
-        signal.signal(number, lambda number, _frame: told.append(ENDS[signal.Signals(number)]))
+        signal.signal(number, lambda number, _frame: told.add(ENDS[signal.Signals(number)]))
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake.fileno())
+    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     pid = _fork(first, own, end_with_parent)
     while True:
         ready, _, _ = select.select([awake, *own[2:]], [], [])
         if awake in ready:
             awake.recv(4096)
-            while told:
+            for _ in range(len(told)):
                 os.kill(pid, told.pop())
                 if signal.getitimer(signal.ITIMER_REAL)[0] == 0:
                     signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
                 while len(own) > 2:  # what is started from now on is for the next image
                     own.pop().close()
             if (code := _reap(pid)) is not None:
+                signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # told while it leaves, it would end with another code
                 return code
         for listener in own[2:]:
             with contextlib.suppress(OSError), listener.accept()[0] as stand_in:
