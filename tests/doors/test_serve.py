@@ -25,7 +25,10 @@ def test_a_second_signal_does_not_wait_for_what_the_first_one_holds(monkeypatch:
     serve.serve()
     interrupt, _reload = installed
     with waited_for._cond:  # type: ignore[attr-defined]  # held by the thread that wakes, in which signals are handled
-        interrupt(signal.SIGTERM, None)
+        handling = threading.Thread(target=interrupt, args=(signal.SIGTERM, None), daemon=True)
+        handling.start()
+        handling.join(10)
+        assert not handling.is_alive()
     assert waited_for.wait(60)
 
 

@@ -29,7 +29,7 @@ from innkeeper.jobs import worker
 
 OTHERS = {"innkeeper.doors.cli.server": lambda: command_line.main([]), "innkeeper.jobs.worker": worker.main}
 
-granian: Any = common
+granian: Any = common  # it has no types
 
 LAZY = ("innkeeper.events.loop", "innkeeper.jobs.queue")
 """What the worker itself loads only when it starts."""

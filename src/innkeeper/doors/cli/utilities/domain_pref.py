@@ -7,7 +7,7 @@ from innkeeper.doors.cli.values import switch, unknown_addresses
 
 SETTINGS = {
     "webmail": "webmail",
-    "spam-protect-sign": "sign_outgoing",
+    "spam_protect_sign": "sign_outgoing",
     "greylisting": "greylisting",
     "mail_service": "enabled",
 }
@@ -39,7 +39,7 @@ UTILITIES = {
                 unknown_addresses, "reject, bounce, bounce:TEXT or an address: mail for users that do not exist"
             ),
             "webmail": Option(str, "name of the webmail, true, or none"),
-            "spam-protect-sign": Option(switch, "true|false: sign outgoing mail"),
+            "spam_protect_sign": Option(switch, "true|false: sign outgoing mail"),
             "greylisting": Option(switch, "true|false: delay unknown senders"),
             "mail_service": Option(switch, "true|false: the mail service"),
         },

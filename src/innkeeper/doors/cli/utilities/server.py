@@ -49,16 +49,15 @@ def create_address(line: Line) -> int:
     line.required("type", "mask", "interface")
     options = line.options
     arguments = {"address": line.objects[0], "netmask": options["mask"]}
-    arguments |= {name.replace("-", "_"): options[name] for name in options if name != "mask"}
+    arguments |= {name: options[name] for name in options if name != "mask"}
     return line.change("address.create", arguments, f"Creation of IP address '{line.objects[0]}' complete")
 
 
 def update_address(line: Line) -> int:
     """`--update ADDRESS`"""
-    line.only("type", "public-ip")
+    line.only("type", "public_ip")
     line.something()
-    arguments = {name.replace("-", "_"): value for name, value in line.options.items()}
-    arguments["address"] = line.objects[0]
+    arguments = {"address": line.objects[0]} | line.options
     return line.change("address.update", arguments, f"Update of IP address '{line.objects[0]}' complete")
 
 
@@ -159,14 +158,14 @@ UTILITIES = {
             "create": Verb("c", ("ADDRESS",), "offer an address to hosting", create_address),
             "update": Verb("u", ("ADDRESS",), "change it", update_address),
             "remove": Verb("r", ("ADDRESS",), "offer it no longer", remove_address),
-            "ip-list": Verb("", (), "list addresses with type, mask and interface", list_addresses),
-            "interface-list": Verb("", (), "list the machine's network interfaces", list_interfaces),
+            "ip_list": Verb("", (), "list addresses with type, mask and interface", list_addresses),
+            "interface_list": Verb("", (), "list the machine's network interfaces", list_interfaces),
         },
         {
             "type": Option(one_of("shared", "exclusive"), "shared|exclusive: for all owners, or for one"),
             "mask": Option(str, "netmask, such as 255.255.255.0 or 64"),
             "interface": Option(str, "network interface"),
-            "public-ip": Option(str, "the address that the world sees in its place, or ''"),
+            "public_ip": Option(str, "the address that the world sees in its place, or ''"),
         },
     ),
     "admin": Utility(
